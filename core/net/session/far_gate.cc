@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -10,10 +11,14 @@ namespace chat::net {
 namespace {
 
 constexpr std::int64_t kLookMs = 1'000;
+// A server that connects to its Redis again hears nothing meanwhile.
+constexpr std::int64_t kSilenceMs = 3'000;
+constexpr int kSilentLooks = 3;
+constexpr std::uint64_t kMaxWithinMs = 7ULL * 24 * 3'600'000;
 // How long the entry may take to write an answer and to tell that it could not.
 constexpr std::int64_t kAnsweredMs = 10'000;
 // On one loop, in each direction. A request that arrives above this is refused.
-constexpr std::size_t kMaxRequests = 16'384;
+constexpr std::size_t kMaxRequests = 8'192;
 // A polling session has a GET and a POST.
 constexpr std::int64_t kRequestsPerSession = 2;
 constexpr std::int64_t kRequestBytes = 1'024;
@@ -43,7 +48,8 @@ class FarGate::ForwardedExchange final : public Exchange {
   void on_body(std::string body) override {
     request_.body = std::move(body);
     set_body(request_.request, request_.body);
-    number_ = gate_.send(held_, forwarding_, std::move(request_));
+    number_ = ++gate_.last_number_;
+    if (!gate_.send(number_, held_, forwarding_, std::move(request_))) number_ = 0;
   }
 
   void on_body_too_large() override {
@@ -87,6 +93,7 @@ void FarGate::shut_down() {
   incoming_.clear();
   by_name_.clear();
   by_source_.clear();
+  silent_.clear();
 }
 
 // The entry ---------------------------------------------------------------------------------------------------------------
@@ -109,7 +116,17 @@ void FarGate::refuse(const HeldRequest& held, const Pairs& headers, Refusal refu
   loop_.answer(held, std::move(response), false);
 }
 
-std::uint64_t FarGate::send(const HeldRequest& held, const Forwarding& forwarding, FarRequest request) {
+template <class Action>
+FarServers::Done FarGate::later(Action action) {
+  return [this, action](FarServers::Told told) {
+    try {
+      loop_.post_task([action, told] { action(told); });
+    } catch (const std::bad_alloc&) {  // the timer finds it
+    }
+  };
+}
+
+bool FarGate::send(std::uint64_t number, const HeldRequest& held, const Forwarding& forwarding, FarRequest request) {
   const std::string& address = request.context.address;
   const std::string source = SourceTable::key_of(address);
   const std::int64_t sessions = loop_.options().max_polling_sessions_per_address;
@@ -117,18 +134,21 @@ std::uint64_t FarGate::send(const HeldRequest& held, const Forwarding& forwardin
   const std::int64_t held_before = of_source == by_source_.end() ? 0 : of_source->second;
   if (!source.empty() && sessions != kUnlimited && held_before >= kRequestsPerSession * sessions) {
     refuse(held, forwarding.headers, Refusal::sessions_per_address, address);
-    return 0;
+    return false;
   }
   if (outgoing_.size() >= kMaxRequests) {
     refuse(held, forwarding.headers, Refusal::sessions, address);
-    return 0;
+    return false;
   }
   Outgoing outgoing;
   outgoing.bytes = Share(loop_.sources().find(address), Resource::queued_bytes);
-  const auto bytes = static_cast<std::int64_t>(request.body.size()) + kRequestBytes;
+  request.name = name_of(number);
+  if (forwarding.within_ms != kUnlimited) request.within_ms = static_cast<std::uint64_t>(forwarding.within_ms);
+  std::string text = pack(request);
+  const auto bytes = static_cast<std::int64_t>(text.size()) + kRequestBytes;
   if (const std::optional<Refusal> refusal = outgoing.bytes.resize(bytes)) {
     refuse(held, forwarding.headers, *refusal, address);
-    return 0;
+    return false;
   }
   outgoing.held = held;
   outgoing.server = forwarding.server;
@@ -136,46 +156,39 @@ std::uint64_t FarGate::send(const HeldRequest& held, const Forwarding& forwardin
   outgoing.source = source;
   outgoing.within_ms = forwarding.within_ms;
   if (forwarding.within_ms != kUnlimited) outgoing.deadline_ms = loop_.now_ms() + forwarding.within_ms;
-  const std::uint64_t number = ++last_number_;
-  request.name = name_of(number);
-  std::string text = pack(request);
   outgoing_.emplace(number, std::move(outgoing));
-  ++by_source_[source];
-  look_after();
-  far_->tell(forwarding.server, std::move(text), [this, number](FarServers::Told told) {
-    if (told == FarServers::Told::heard) return;
-    try {
-      loop_.post_task([this, number, told] { on_told(number, told); });
-    } catch (const std::bad_alloc&) {  // the timer finds it
-    }
-  });
-  return number;
+  try {
+    ++by_source_[source];
+    look_after();
+    far_->tell(forwarding.server, std::move(text), later([this, number](FarServers::Told told) {
+                 if (told != FarServers::Told::heard) fail(number, told);
+               }));
+  } catch (const std::bad_alloc&) {
+    end(outgoing_.find(number));
+    throw;
+  }
+  return true;
 }
 
-void FarGate::on_told(std::uint64_t number, FarServers::Told told) {
+// No answer, or no more of it, will come. The home may know the request.
+void FarGate::fail(std::uint64_t number, FarServers::Told told) {
   const auto found = outgoing_.find(number);
   if (found == outgoing_.end()) return;
   const HeldRequest held = found->second.held;
+  const std::string server = std::move(found->second.server);
+  const bool streams = found->second.streams;
   HttpResponse response = std::move(found->second.gone);
-  if (told == FarServers::Told::failed) {
-    response.status = 503;
-    response.body.clear();
-  }
   end(found);
-  loop_.answer(held, std::move(response), false);
-}
-
-// No answer, or no more of it, will come.
-void FarGate::fail(std::uint64_t number) {
-  const auto found = outgoing_.find(number);
-  if (found == outgoing_.end()) return;
-  if (!found->second.streams) {
-    on_told(number, FarServers::Told::nobody);
-    return;
+  if (streams) {
+    loop_.write(held, {}, true);
+  } else {
+    if (told == FarServers::Told::failed) {
+      response.status = 503;
+      response.body.clear();
+    }
+    loop_.answer(held, std::move(response), false);
   }
-  const HeldRequest held = found->second.held;
-  end(found);
-  loop_.write(held, {}, true);
+  far_->tell(server, pack(FarLost{name_of(number)}), nullptr);
 }
 
 void FarGate::end(std::unordered_map<std::uint64_t, Outgoing>::iterator outgoing) {
@@ -190,11 +203,15 @@ void FarGate::lost(const std::string& server, std::uint64_t number) {
 }
 
 void FarGate::drained(const std::string& server, std::uint64_t number) {
-  if (outgoing_.contains(number)) far_->tell(server, pack(FarDrained{name_of(number)}), nullptr);
+  if (!outgoing_.contains(number)) return;
+  far_->tell(server, pack(FarDrained{name_of(number)}), later([this, number](FarServers::Told told) {
+               if (told != FarServers::Told::heard) fail(number);
+             }));
 }
 
 void FarGate::take(FarAnswer message) {
   const auto found = outgoing_.find(message.number);
+  if (found == outgoing_.end()) far_->tell(message.home, pack(FarLost{name_of(message.number)}), nullptr);
   if (found == outgoing_.end() || found->second.streams) return;
   const HeldRequest held = found->second.held;
   if (message.response.streams) {
@@ -208,7 +225,15 @@ void FarGate::take(FarAnswer message) {
 
 void FarGate::take(FarWrite message) {
   const auto found = outgoing_.find(message.number);
-  if (found == outgoing_.end() || !found->second.streams) return;
+  if (found == outgoing_.end()) {
+    far_->tell(message.home, pack(FarLost{name_of(message.number)}), nullptr);
+    return;
+  }
+  if (message.order <= found->second.writes) return;  // twice
+  if (!found->second.streams || message.order != ++found->second.writes) {
+    fail(message.number);
+    return;
+  }
   const HeldRequest held = found->second.held;
   if (message.last) {
     end(found);
@@ -218,20 +243,23 @@ void FarGate::take(FarWrite message) {
   loop_.write(held, std::move(message.bytes), message.last);
 }
 
+void FarGate::take(FarOver message) { fail(message.number); }  // NOLINT(performance-unnecessary-value-param)
+
 // The home ----------------------------------------------------------------------------------------------------------------
 
 void FarGate::take(FarRequest message) {
   const FarRequestName& name = message.name;
   const auto refuse_with = [&](HttpResponse response) {
-    far_->tell(name.entry, pack(FarAnswer{name.loop, name.number, false, std::move(response)}), nullptr);
+    far_->tell(name.entry, pack(FarAnswer{name.loop, name.number, false, std::move(response), far_->name()}), nullptr);
   };
+  if (by_name_.contains(name)) return;     // it came twice
   if (incoming_.size() >= kMaxRequests) {  // those that are answered can be forgotten
     std::erase_if(incoming_, [this](const auto& one) {
       if (one.second.forget_ms != -1) by_name_.erase(one.second.name);
       return one.second.forget_ms != -1;
     });
   }
-  if (incoming_.size() >= kMaxRequests || by_name_.contains(name)) {
+  if (incoming_.size() >= kMaxRequests) {
     refuse_with(HttpResponse::text(503, "too many requests of other servers\n"));
     return;
   }
@@ -245,7 +273,10 @@ void FarGate::take(FarRequest message) {
   const std::uint64_t number = ++last_number_;
   by_name_.emplace(name, number);
   try {
-    incoming_.emplace(number, Incoming{exchange, name});
+    Incoming incoming{exchange, name, static_cast<std::int64_t>(std::min(message.within_ms, kMaxWithinMs))};
+    // Later than the entry.
+    if (incoming.within_ms != 0) incoming.deadline_ms = loop_.now_ms() + incoming.within_ms + kAnsweredMs;
+    incoming_.emplace(number, std::move(incoming));
   } catch (const std::bad_alloc&) {
     by_name_.erase(name);
     throw;
@@ -267,9 +298,11 @@ void FarGate::answer(std::uint64_t number, HttpResponse response, bool essential
   const FarRequestName& name = incoming.name;
   incoming.exchange->complete(response);
   const bool streams = response.streams;
-  far_->tell(name.entry, pack(FarAnswer{name.loop, name.number, essential, std::move(response)}), nullptr);
+  FarAnswer message{name.loop, name.number, essential, std::move(response), far_->name()};
+  tell_entry(number, name.entry, pack(message));
   if (streams) {
     incoming.streams = true;
+    if (incoming.deadline_ms != -1) incoming.deadline_ms = loop_.now_ms() + incoming.within_ms + kAnsweredMs;
   } else {
     finish(found, essential);
   }
@@ -278,9 +311,18 @@ void FarGate::answer(std::uint64_t number, HttpResponse response, bool essential
 void FarGate::write(std::uint64_t number, std::string bytes, bool last) {
   const auto found = incoming_.find(number);
   if (found == incoming_.end() || !found->second.streams || found->second.forget_ms != -1) return;
-  const FarRequestName& name = found->second.name;
-  far_->tell(name.entry, pack(FarWrite{name.loop, name.number, last, std::move(bytes)}), nullptr);
+  Incoming& incoming = found->second;
+  const FarRequestName& name = incoming.name;
+  FarWrite message{name.loop, name.number, last, std::move(bytes), ++incoming.writes, far_->name()};
+  tell_entry(number, name.entry, pack(message));
+  if (incoming.deadline_ms != -1) incoming.deadline_ms = loop_.now_ms() + incoming.within_ms + kAnsweredMs;
   if (last) finish(found, true);
+}
+
+void FarGate::tell_entry(std::uint64_t number, const std::string& entry, std::string text) {
+  far_->tell(entry, std::move(text), later([this, number](FarServers::Told told) {
+               if (told != FarServers::Told::heard) abandon(number);
+             }));
 }
 
 // The session has to learn when an essential answer does not reach the client.
@@ -302,6 +344,15 @@ void FarGate::give_up(std::uint64_t number) {
   by_name_.erase(found->second.name);
   incoming_.erase(found);
   exchange->on_lost(answered);
+}
+
+// The same, and the entry does not know it.
+void FarGate::abandon(std::uint64_t number) {
+  const auto found = incoming_.find(number);
+  if (found == incoming_.end()) return;
+  const FarRequestName name = found->second.name;
+  give_up(number);
+  far_->tell(name.entry, pack(FarOver{name.loop, name.number}), nullptr);
 }
 
 void FarGate::take(FarLost message) {  // NOLINT(performance-unnecessary-value-param)
@@ -334,6 +385,8 @@ void FarGate::on_text(FarKind kind, std::string_view text) {
       return take_as(FarAnswer());
     case FarKind::write:
       return take_as(FarWrite());
+    case FarKind::over:
+      return take_as(FarOver());
     case FarKind::presence:
       return;
   }
@@ -345,31 +398,41 @@ void FarGate::look_after() {
 
 void FarGate::on_deadline(std::int64_t now_ms) {
   if (!outgoing_.empty() || !incoming_.empty()) loop_.set_timer(*this, now_ms + kLookMs);
-  std::vector<std::string> servers;
-  const auto add = [&](const std::string& server) {
-    if (std::ranges::find(servers, server) == servers.end()) servers.push_back(server);
-  };
+  std::unordered_set<std::string> servers;
   std::vector<std::uint64_t> late;
   for (const auto& [number, one] : outgoing_) {
-    add(one.server);
+    servers.insert(one.server);
     if (one.deadline_ms != -1 && now_ms >= one.deadline_ms) late.push_back(number);
   }
   std::vector<std::uint64_t> over;
+  std::vector<std::uint64_t> unanswered;
   for (const auto& [number, one] : incoming_) {
-    if (one.forget_ms == -1) add(one.name.entry);
-    if (one.forget_ms != -1 && now_ms >= one.forget_ms) over.push_back(number);
+    if (one.forget_ms != -1) {
+      if (now_ms >= one.forget_ms) over.push_back(number);
+      continue;
+    }
+    servers.insert(one.name.entry);
+    if (one.deadline_ms != -1 && now_ms >= one.deadline_ms) unanswered.push_back(number);
   }
+  std::erase_if(silent_, [&](const auto& one) { return !servers.contains(one.first); });
   for (const std::uint64_t number : over) finish(incoming_.find(number), false);
   for (const std::uint64_t number : late) fail(number);
+  for (const std::uint64_t number : unanswered) abandon(number);
   for (const std::string& server : servers) {
-    far_->tell(server, pack_presence(), [this, server](FarServers::Told told) {
-      if (told != FarServers::Told::nobody) return;
-      try {
-        loop_.post_task([this, server] { on_server_gone(server); });
-      } catch (const std::bad_alloc&) {  // the next look finds it
-      }
-    });
+    far_->tell(server, pack_presence(), later([this, server](FarServers::Told told) { on_look(server, told); }));
   }
+}
+
+void FarGate::on_look(const std::string& server, FarServers::Told told) {
+  if (told != FarServers::Told::nobody) {
+    if (const auto found = silent_.find(server); found != silent_.end()) silent_.erase(found);
+    return;
+  }
+  Silence& silence = silent_.try_emplace(server, Silence{loop_.now_ms(), 0}).first->second;
+  ++silence.looks;
+  if (silence.looks < kSilentLooks || loop_.now_ms() - silence.since_ms < kSilenceMs) return;
+  silent_.erase(server);
+  on_server_gone(server);
 }
 
 void FarGate::on_server_gone(const std::string& server) {
@@ -389,7 +452,7 @@ void FarGate::on_server_gone(const std::string& server) {
     if (found->second.forget_ms != -1) {
       finish(found, false);
     } else {
-      give_up(number);
+      abandon(number);
     }
   }
 }

@@ -2,8 +2,11 @@
 // belongs to a session of another server, until the answer comes. At the home it carries out a request of another server as if
 // it had arrived here. For the loop's thread. Knows no protocol.
 //
-// Each second it looks whether the servers concerned are still there. A request for a server that has gone is answered as one
-// of an unknown session. A request of a server that has gone is given up.
+// Each second it looks whether the servers concerned are still there: one that nobody hears as for some seconds has gone. A
+// request for a server that has gone is answered as one of an unknown session. A request of a server that has gone is given up.
+//
+// A text may be lost. Whichever side notices that, by a number that it does not know, a gap, a text that was not heard or a time
+// that is over, ends the request and tells the other side.
 #pragma once
 
 #include <cstdint>
@@ -77,35 +80,51 @@ class FarGate final : private TimerEntry {
     std::int64_t within_ms = 0;
     std::int64_t deadline_ms = -1;  // -1: none
     bool streams = false;
-    Share bytes;  // charged to the client's address
+    std::uint64_t writes = 0;  // that have come
+    Share bytes;               // charged to the client's address
     std::string source;
   };
   struct Incoming {
     std::shared_ptr<Exchange> exchange;
     FarRequestName name;
+    std::int64_t within_ms = 0;     // 0: no limit
+    std::int64_t deadline_ms = -1;  // of an answer, or of more of it; -1: none
     bool streams = false;
+    std::uint64_t writes = 0;
     std::int64_t forget_ms = -1;  // not -1: it is answered, and its loss may still be told
   };
 
-  // Returns the number of the request; 0: it is answered already.
-  std::uint64_t send(const HeldRequest& held, const Forwarding& forwarding, FarRequest request);
+  // How long nobody has been a server.
+  struct Silence {
+    std::int64_t since_ms = 0;
+    int looks = 0;
+  };
+
+  // False: it is answered already. When it throws, there is no such request.
+  bool send(std::uint64_t number, const HeldRequest& held, const Forwarding& forwarding, FarRequest request);
   void lost(const std::string& server, std::uint64_t number);
   void drained(const std::string& server, std::uint64_t number);
   void end(std::unordered_map<std::uint64_t, Outgoing>::iterator outgoing);
   void refuse(const HeldRequest& held, const Pairs& headers, Refusal refusal, const std::string& address);
-  void on_told(std::uint64_t number, FarServers::Told told);
-  void fail(std::uint64_t number);
+  void fail(std::uint64_t number, FarServers::Told told = FarServers::Told::nobody);
+  // Runs action(Told) on the loop, if it still runs.
+  template <class Action>
+  FarServers::Done later(Action action);
 
   void take(FarRequest message);
   void take(FarLost message);
   void take(FarDrained message);
   void take(FarAnswer message);
   void take(FarWrite message);
+  void take(FarOver message);
   void finish(std::unordered_map<std::uint64_t, Incoming>::iterator incoming, bool essential);
+  void tell_entry(std::uint64_t number, const std::string& entry, std::string text);
   void give_up(std::uint64_t number);
+  void abandon(std::uint64_t number);
 
   void on_deadline(std::int64_t now_ms) override;
   void look_after();
+  void on_look(const std::string& server, FarServers::Told told);
   void on_server_gone(const std::string& server);
   FarRequestName name_of(std::uint64_t number) const { return {far_->name(), loop_.index(), number}; }
 
@@ -117,6 +136,7 @@ class FarGate final : private TimerEntry {
   StringMap<std::int64_t> by_source_;  // outgoing requests of each address
   std::unordered_map<std::uint64_t, Incoming> incoming_;
   std::map<FarRequestName, std::uint64_t> by_name_;
+  StringMap<Silence> silent_;
 };
 
 }  // namespace chat::net

@@ -68,6 +68,7 @@ std::string pack(const FarRequest& message) {
   pack_number(out, message.context.secure ? 1 : 0);
   pack_number(out, message.context.origin_allowed ? 1 : 0);
   pack_text(out, message.body);
+  pack_number(out, message.within_ms);
   return out;
 }
 
@@ -75,11 +76,12 @@ bool unpack(std::string_view text, FarRequest& message) {
   PackedReader in(text);
   HttpRequest& request = message.request;
   bool is_newer = false;
-  const bool complete =
-      get(in, message.name) && in.read(request.method) && in.read(request.path) && in.read(request.raw_query) &&
-      get(in, request.query) && get(in, request.headers) && get(in, is_newer) && get(in, request.keep_alive) &&
-      get(in, request.has_body) && in.read(message.context.address) && in.read(message.context.host) &&
-      get(in, message.context.secure) && get(in, message.context.origin_allowed) && in.read(message.body);
+  const bool complete = get(in, message.name) && in.read(request.method) && in.read(request.path) &&
+                        in.read(request.raw_query) && get(in, request.query) && get(in, request.headers) &&
+                        get(in, is_newer) && get(in, request.keep_alive) && get(in, request.has_body) &&
+                        in.read(message.context.address) && in.read(message.context.host) &&
+                        get(in, message.context.secure) && get(in, message.context.origin_allowed) &&
+                        in.read(message.body) && in.read(message.within_ms);
   request.minor_version = is_newer ? 1 : 0;
   message.context.forwarded = true;
   return complete;
@@ -109,6 +111,7 @@ std::string pack(const FarAnswer& message) {
   pack_number(out, response.streams ? 1 : 0);
   put(out, response.headers);
   pack_text(out, response.constant_body.empty() ? std::string_view(response.body) : response.constant_body);
+  pack_text(out, message.home);
   return out;
 }
 
@@ -118,7 +121,7 @@ bool unpack(std::string_view text, FarAnswer& message) {
   std::uint64_t status = 0;
   const bool complete = in.read(message.loop) && in.read(message.number) && get(in, message.essential) &&
                         in.read(status) && get(in, response.close) && get(in, response.streams) &&
-                        get(in, response.headers) && in.read(response.body);
+                        get(in, response.headers) && in.read(response.body) && in.read(message.home);
   constexpr std::uint64_t kLeast = 200;
   constexpr std::uint64_t kMost = 599;
   response.status = static_cast<int>(status);
@@ -130,12 +133,26 @@ std::string pack(const FarWrite& message) {
   pack_number(out, message.number);
   pack_number(out, message.last ? 1 : 0);
   pack_text(out, message.bytes);
+  pack_number(out, message.order);
+  pack_text(out, message.home);
   return out;
 }
 
 bool unpack(std::string_view text, FarWrite& message) {
   PackedReader in(text);
-  return in.read(message.loop) && in.read(message.number) && get(in, message.last) && in.read(message.bytes);
+  return in.read(message.loop) && in.read(message.number) && get(in, message.last) && in.read(message.bytes) &&
+         in.read(message.order) && in.read(message.home);
+}
+
+std::string pack(const FarOver& message) {
+  std::string out = begin(FarKind::over, message.loop);
+  pack_number(out, message.number);
+  return out;
+}
+
+bool unpack(std::string_view text, FarOver& message) {
+  PackedReader in(text);
+  return in.read(message.loop) && in.read(message.number);
 }
 
 std::string pack_presence() { return std::string(1, static_cast<char>(FarKind::presence)); }
@@ -147,6 +164,7 @@ std::optional<std::size_t> far_loop(FarKind kind, std::string_view text, std::si
     case FarKind::drained:
     case FarKind::answer:
     case FarKind::write:
+    case FarKind::over:
       break;
     default:
       return std::nullopt;

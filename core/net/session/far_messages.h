@@ -21,6 +21,7 @@ enum class FarKind : char {
   drained = 'd',   // to the home: all that was written is sent
   answer = 'a',    // to the entry
   write = 'w',     // to the entry: more of a streaming answer
+  over = 'o',      // to the entry: no answer, or no more of it, will come
   presence = 'p',  // to a server with requests of this one. Means nothing: whether it is heard counts
 };
 
@@ -38,6 +39,7 @@ struct FarRequest {
   HttpRequest request;
   RequestContext context;  // as the entry sees it
   std::string body;
+  std::uint64_t within_ms = 0;  // the entry waits so long for an answer, or for more of it; 0: without end
 };
 
 struct FarLost {
@@ -53,6 +55,7 @@ struct FarAnswer {
   std::uint64_t number = 0;
   bool essential = false;  // see EndpointContext::answer()
   HttpResponse response;   // without a file
+  std::string home = {};   // FarServers::name()
 };
 
 struct FarWrite {
@@ -60,6 +63,13 @@ struct FarWrite {
   std::uint64_t number = 0;
   bool last = false;
   std::string bytes;
+  std::uint64_t order = 0;  // of the request, from 1
+  std::string home = {};
+};
+
+struct FarOver {
+  std::uint64_t loop = 0;
+  std::uint64_t number = 0;
 };
 
 std::string pack(const FarRequest& message);
@@ -67,6 +77,7 @@ std::string pack(const FarLost& message);
 std::string pack(const FarDrained& message);
 std::string pack(const FarAnswer& message);
 std::string pack(const FarWrite& message);
+std::string pack(const FarOver& message);
 std::string pack_presence();
 
 // The loop of a receiver with so many of them; nullopt: for none. text: without the kind.
@@ -78,5 +89,6 @@ bool unpack(std::string_view text, FarLost& message);
 bool unpack(std::string_view text, FarDrained& message);
 bool unpack(std::string_view text, FarAnswer& message);
 bool unpack(std::string_view text, FarWrite& message);
+bool unpack(std::string_view text, FarOver& message);
 
 }  // namespace chat::net

@@ -285,6 +285,13 @@ void a_home_that_dies(void**) {
   assert_text(f.answers(), "");
   f.wire.remove("home");
   f.advance(1'500);
+  f.wire.add("home", f.home.gate);  // it was only away for a moment
+  f.advance(1'500);
+  f.wire.remove("home");
+  f.advance(1'500);
+  f.advance(1'500);
+  assert_text(f.answers(), "");
+  f.advance(1'500);
   assert_text(f.answers(), "1 400 unknown\n");
   assert_text(f.written(), "2  end;");
   assert_int_equal(f.entry.gate.forwarded_now(), 0);
@@ -298,6 +305,9 @@ void an_entry_that_dies(void**) {
   f.advance(1'500);
   assert_text(f.home.seen.log, "");
   f.wire.remove("entry");
+  f.advance(1'500);
+  f.advance(1'500);
+  assert_text(f.home.seen.log, "");
   f.advance(1'500);
   assert_text(f.home.seen.log, "lost;");
 }
@@ -324,6 +334,86 @@ void an_answer_that_does_not_come(void**) {
   assert_text(f.answers(), "");
   f.advance(21'000);
   assert_text(f.answers(), "1 400 unknown\n");
+  assert_text(f.home.seen.log, "lost;");
+}
+
+// The home begins a streaming answer; returns its number there.
+std::uint64_t begin_streaming(Fixture& f) {
+  const std::uint64_t number = f.home.seen.held.at(0).number;
+  HttpResponse response = HttpResponse::text(200, "head");
+  response.streams = true;
+  f.home.gate.answer(number, std::move(response), true);
+  f.run();
+  assert_text(f.answers(), "1 200 head");
+  return number;
+}
+
+void a_gap_ends_a_streaming_answer(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  const std::uint64_t number = begin_streaming(f);
+  f.home.gate.write(number, "one", false);
+  f.home.far.texts.push_back(f.home.far.texts.back());  // it comes twice
+  f.run();
+  f.home.gate.write(number, "two", false);
+  f.home.far.texts.clear();  // it is lost
+  f.home.gate.write(number, "three", false);
+  f.run();
+  assert_text(f.written(), "1 one;1  end;");
+  assert_text(f.home.seen.log, "lost answered;");
+}
+
+void an_answer_that_nobody_hears(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  f.wire.remove("entry");
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  f.run();
+  assert_text(f.home.seen.log, "lost answered;");
+}
+
+void an_answer_that_redis_does_not_take(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  for (WiredServers::Text& text : std::exchange(f.home.far.texts, {})) text.told(FarServers::Told::failed);
+  f.run();
+  assert_text(f.home.seen.log, "lost answered;");
+  assert_text(f.answers(), "1 400 unknown\n");  // at once
+}
+
+void an_answer_for_a_request_that_is_not_known(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  exchange->on_lost(false);
+  f.entry.far.texts.clear();  // the home does not hear of it
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  f.run();
+  assert_text(f.answers(), "");
+  assert_text(f.home.seen.log, "lost answered;");
+}
+
+void a_streaming_answer_without_an_entry_ends(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  (void)begin_streaming(f);
+  f.entry.gate.shut_down();
+  f.advance(50'000);
+  assert_text(f.home.seen.log, "");
+  f.advance(11'000);
+  assert_text(f.home.seen.log, "lost answered;");
+}
+
+void a_request_that_comes_twice(void**) {
+  Fixture f;
+  FarRequest request;
+  request.name = {"entry", 0, 99};
+  request.request.path = "/poll";
+  const std::string text = pack(request);
+  for (int time = 0; time < 2; ++time) f.home.gate.on_text(FarKind::request, std::string_view(text).substr(1));
+  f.run();
+  assert_int_equal(f.home.seen.held.size(), 1);
+  assert_text(f.answers(), "");
 }
 
 void one_address_has_its_share(void**) {
@@ -368,6 +458,12 @@ int main() {
       cmocka_unit_test(an_entry_that_dies),
       cmocka_unit_test(while_the_cluster_is_gone),
       cmocka_unit_test(an_answer_that_does_not_come),
+      cmocka_unit_test(a_gap_ends_a_streaming_answer),
+      cmocka_unit_test(an_answer_that_nobody_hears),
+      cmocka_unit_test(an_answer_that_redis_does_not_take),
+      cmocka_unit_test(an_answer_for_a_request_that_is_not_known),
+      cmocka_unit_test(a_streaming_answer_without_an_entry_ends),
+      cmocka_unit_test(a_request_that_comes_twice),
       cmocka_unit_test(one_address_has_its_share),
       cmocka_unit_test(bytes_of_an_address_are_counted),
   };

@@ -31,6 +31,7 @@ FarRequest request() {
   message.request.has_body = true;
   message.context = {"10.1.2.3", "a.example", true, true};
   message.body = std::string("4\0\xFF", 3);
+  message.within_ms = 55'000;
   return message;
 }
 
@@ -63,16 +64,18 @@ void a_request_arrives_whole(void**) {
   assert_false(sent.context.forwarded);
   assert_true(got.context.forwarded);  // and so it is not forwarded again
   assert_true(got.body == sent.body);
+  assert_int_equal(got.within_ms, 55'000);
 }
 
 void an_answer_arrives_whole(void**) {
-  FarAnswer sent{2, 9, true, {}};
+  FarAnswer sent{2, 9, true, {}, "home"};
   sent.response.status = 404;
   sent.response.headers = {{"Content-Type", "text/plain"}};
   sent.response.body = "gone";
   sent.response.close = true;
   const auto got = read<FarAnswer>(pack(sent), FarKind::answer, 2);
   assert_int_equal(got.number, 9);
+  assert_string_equal(got.home.c_str(), "home");
   assert_true(got.essential && got.response.close);
   assert_false(got.response.streams);
   assert_int_equal(got.response.status, 404);
@@ -89,9 +92,12 @@ void the_small_ones(void**) {
   const FarRequestName name{"entry", 1, 6};
   assert_true(read<FarLost>(pack(FarLost{name}), FarKind::lost, 2).name == name);
   assert_true(read<FarDrained>(pack(FarDrained{name}), FarKind::drained, 2).name == name);
-  const auto write = read<FarWrite>(pack(FarWrite{1, 6, true, "h\n"}), FarKind::write, 1);
+  const auto write = read<FarWrite>(pack(FarWrite{1, 6, true, "h\n", 3, "home"}), FarKind::write, 1);
   assert_int_equal(write.number, 6);
   assert_true(write.last);
+  assert_int_equal(write.order, 3);
+  assert_string_equal(write.home.c_str(), "home");
+  assert_int_equal(read<FarOver>(pack(FarOver{2, 7}), FarKind::over, 2).number, 7);
   assert_string_equal(write.bytes.c_str(), "h\n");
   assert_false(far_loop(FarKind::presence, std::string_view(pack_presence()).substr(1), 4).has_value());
   assert_false(far_loop(static_cast<FarKind>('?'), "\x01", 4).has_value());
@@ -116,8 +122,9 @@ void assert_bounded(const std::string& text) {
 
 void what_is_not_well_formed_is_refused(void**) {
   assert_bounded<FarRequest>(pack(request()));
-  assert_bounded<FarAnswer>(pack(FarAnswer{1, 2, false, HttpResponse::text(200, "ok")}));
-  assert_bounded<FarWrite>(pack(FarWrite{1, 2, false, "bytes"}));
+  assert_bounded<FarAnswer>(pack(FarAnswer{1, 2, false, HttpResponse::text(200, "ok"), "home"}));
+  assert_bounded<FarWrite>(pack(FarWrite{1, 2, false, "bytes", 1, "home"}));
+  assert_bounded<FarOver>(pack(FarOver{1, 2}));
   assert_bounded<FarLost>(pack(FarLost{{"entry", 1, 2}}));
 }
 
