@@ -26,12 +26,17 @@ bool is_word(std::string_view text) {
 constexpr const char* kAgree = R"(
 local value = redis.call('GET', KEYS[1])
 if value then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
   return value
 end
 if ARGV[1] == '' then return false end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
+)";
+
+constexpr const char* kDropIf = R"(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
 )";
 
 // Gives the text of an answer to the caller.
@@ -69,17 +74,30 @@ void FarLink::drop(std::string_view key) noexcept try {
 } catch (const std::bad_alloc&) {
 }
 
+void FarLink::drop_if(std::string_view key, std::string value) noexcept try {
+  if (!is_word(key)) return;
+  (void)store_.command(std::string(key), {"EVAL", kDropIf, "1", key_of(key), std::move(value)}, nullptr);
+} catch (const std::bad_alloc&) {
+}
+
 void FarLink::take(std::string_view key, Taken done) {
   if (!is_word(key) || !store_.command(std::string(key), {"GETDEL", key_of(key)}, text_to(done)).ok())
     done(std::nullopt);
 }
 
 void FarLink::agree(std::string_view key, std::string value, std::int64_t for_ms, Taken done) {
+  redis::ReplyHandler answered = [done](redis::Reply&& reply) {
+    if (reply.answered() && reply.value.is_nil()) {
+      done(std::string());
+    } else {
+      text_to(done)(std::move(reply));
+    }
+  };
   const bool asked =
       is_word(key) &&
       store_
           .command(std::string(key), {"EVAL", kAgree, "1", key_of(key), std::move(value), std::to_string(for_ms)},
-                   text_to(done))
+                   std::move(answered))
           .ok();
   if (!asked) done(std::nullopt);
 }

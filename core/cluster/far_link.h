@@ -24,6 +24,7 @@ class FarLink final : public net::FarServers {
   const std::string& name() const override { return name_; }
   void keep(std::string_view key, std::string value, std::int64_t for_ms) noexcept override;
   void drop(std::string_view key) noexcept override;
+  void drop_if(std::string_view key, std::string value) noexcept override;
   void take(std::string_view key, Taken done) override;
   void agree(std::string_view key, std::string value, std::int64_t for_ms, Taken done) override;
   void tell(std::string_view server, std::string text, Done told) override;

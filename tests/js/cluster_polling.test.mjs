@@ -1,6 +1,7 @@
 // Long polling in a cluster without sticky sessions: a load balancer gives each request of a session to another server, and the
 // requests reach the session's server all the same. Official clients through a round-robin balancer, and requests by hand.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import SockJS from 'sockjs-client';
@@ -222,6 +223,9 @@ test('Redis is killed: requests elsewhere are answered, and the session goes on 
   redis.child.kill('SIGKILL');
   while ((await request(entry, '/readyz')).status !== 503);
   assert.equal((await session.post('3')).status, 503);
+  for (const action of ['xhr', 'xhr_send']) {
+    assert.equal((await request(entry, `/chat/000/abcd/${action}?room=one`, { method: 'POST', body: '["x"]' })).status, 503);
+  }
   session.server = home;
   assert.ok(await session.isKnown());
 });
@@ -345,6 +349,25 @@ test('SockJS by hand: senders and receivers of one session at three servers', as
   const fault = async (server) => told(await request(server, address, { method: 'POST', body: 'nonsense' }));
   assert.deepEqual(await fault(third), await fault(second));
   assert.equal((await at(first, 'nothing')).status, 404);
+});
+
+test('SockJS by hand: Redis keeps no key of a session that has not begun, or has ended', async (t) => {
+  const args = ['--max-clients-per-address', '1', '--sockjs-disconnect-delay-ms', '300'];
+  const { redis, servers: [first, second] } = await startCluster(t, 2, args);
+  const keys = () => {
+    const { stdout } = spawnSync('redis-cli', ['-s', redis.url.slice('unix://'.length), '--raw', 'keys', '*sess:*']);
+    return `${stdout}`.split('\n').filter((key) => key !== '').length;
+  };
+  const at = (server, session, action) => request(server, `/chat/000/${session}/${action}?room=one`, { method: 'POST', body: '["x"]' });
+  assert.equal((await at(first, 'none', 'xhr_send')).status, 404);
+  assert.equal(keys(), 0);
+  assert.equal((await at(first, 'one', 'xhr')).body, 'o\n');
+  const held = at(second, 'one', 'xhr'); // so that it does not end
+  for (let index = 0; index < 5; index += 1) assert.equal((await at(first, `more${index}`, 'xhr')).status, 503);
+  assert.equal(keys(), 1);
+  assert.equal((await at(first, 'one', 'xhr_send')).status, 204);
+  assert.equal((await held).body, 'a["x"]\n');
+  while (keys() !== 0) await request(first, '/healthz');
 });
 
 test('SockJS by hand: of requests that begin one session at once, one begins it', async (t) => {

@@ -21,13 +21,15 @@ class FarServers {
   // key: letters, digits, '-' and '_'.
   virtual void keep(std::string_view key, std::string value, std::int64_t for_ms) noexcept = 0;
   virtual void drop(std::string_view key) noexcept = 0;
+  // The same when it has this value; any other one stays.
+  virtual void drop_if(std::string_view key, std::string value) noexcept = 0;
   // Removes a value and gives it to this caller alone. done is called once, from another thread or from this call. nullopt: no
   // such value, or the cluster is gone. When the server stops, done may be dropped. It must not throw.
   using Taken = std::function<void(std::optional<std::string>)>;
   virtual void take(std::string_view key, Taken done) = 0;
 
   // The value of a key, which gets this value for for_ms when it has none; empty: then it stays without. Whoever asks keeps the
-  // value for for_ms from now on. done: as above.
+  // value for at least for_ms from now on. done: as above, but: empty: there is no value; nullopt: the cluster is gone.
   virtual void agree(std::string_view key, std::string value, std::int64_t for_ms, Taken done) = 0;
 
   // Sends a text to a server, which may be this one. told is called as `done` above, if there is one. Texts of one server to

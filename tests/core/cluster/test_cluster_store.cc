@@ -212,10 +212,14 @@ void a_value_is_taken_once_by_one_server(void**) {
 void servers_agree_on_a_value(void**) {
   RedisServer redis;
   Node first(redis.url()), second(redis.url());
-  assert_text(first.agree("session", ""), "-");
+  assert_text(first.agree("session", ""), "");
   assert_text(first.agree("session", "first"), "first");
   assert_text(second.agree("session", "second"), "first");
   assert_text(second.agree("session", ""), "first");
+  second.store->far().drop_if("session", "second");
+  assert_text(second.agree("session", ""), "first");
+  second.store->far().drop_if("session", "first");
+  assert_text(second.agree("session", ""), "");
 }
 
 void a_server_hears_what_another_tells_it(void**) {

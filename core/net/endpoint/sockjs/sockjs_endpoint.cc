@@ -193,9 +193,12 @@ std::variant<HttpResponse, Hold> SockJsEndpoint::hold(const HttpRequest& request
   hold.max_body_bytes = max_bytes;
   hold.exchange = std::move(exchange);
   if (may_be_far) {
-    std::unique_ptr<Exchange> local = transport ? std::move(hold.exchange) : nullptr;
+    // Before anything is kept in the cluster for a session. The request may belong to one that another server has.
+    std::optional<Refusal> full;
+    if (transport) full = home_.table().check(transport_of(*transport), context.address, loop_.now_ms());
+    std::unique_ptr<Exchange> local = transport && !full ? std::move(hold.exchange) : nullptr;
     hold.exchange = std::make_unique<SockJsFarExchange>(gate, loop_, sockjs_far_key(endpoint, target.session), request,
-                                                        context, plan, std::move(forwarding), std::move(local));
+                                                        context, plan, std::move(forwarding), std::move(local), full);
   }
   return hold;
 }

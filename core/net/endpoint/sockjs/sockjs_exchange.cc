@@ -79,7 +79,9 @@ void SockJsExchange::open() {
   const Birth birth = *std::exchange(birth_, std::nullopt);
   const Transport transport = transport_of(*transport_);
   const SessionTable::Claim claim = home_.claim(*birth.endpoint, birth.id, transport, address_);
+  FarServers* const far = home_.far_gate().far();
   if (claim.result == SessionTable::Claim::Result::refused) {
+    if (far != nullptr) far->drop_if(sockjs_far_key(*birth.endpoint, birth.id), sockjs_home(*far, 0));
     home_.loop().answer(request_, HttpResponse::text(503, "too many sessions\n"), false);
     return;
   }
@@ -92,9 +94,7 @@ void SockJsExchange::open() {
   try {
     session = std::make_shared<SockJsHttpSession>(home_, endpoint_.session_options(), session_, address_, *transport_);
     home_.add(session);
-    if (FarServers* const far = home_.far_gate().far()) {
-      session->set_far(*far, sockjs_far_key(*birth.endpoint, birth.id));
-    }
+    if (far != nullptr) session->set_far(*far, sockjs_far_key(*birth.endpoint, birth.id));
   } catch (...) {  // no memory: the id must not stay taken by nobody
     home_.table().remove(session_);
     throw;

@@ -6,12 +6,15 @@
 #include <variant>
 
 #include "net/endpoint/sockjs/sockjs_carrier.h"
+#include "net/endpoint/sockjs/sockjs_far_exchange.h"
 #include "net/endpoint/sockjs/sockjs_responses.h"
 
 namespace chat::net {
 namespace {
 
 namespace sockjs = session::sockjs;
+
+constexpr std::int64_t kTellHomeMs = 300'000;  // what was told may have been lost
 
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kPolicyViolation = 1008;
@@ -31,12 +34,22 @@ SockJsHttpSession::SockJsHttpSession(SessionHome& home, const session::SockJsOpt
     : Session(number), home_(home), address_(std::move(address)), machine_(options, *this, transport) {}
 
 SockJsHttpSession::~SockJsHttpSession() {
-  if (far_ != nullptr) far_->drop(far_key_);
+  if (far_ != nullptr) far_->drop_if(far_key_, std::move(far_home_));
 }
 
 void SockJsHttpSession::set_far(FarServers& far, std::string key) {
   far_key_ = std::move(key);
+  far_home_ = sockjs_home(far, number());
   far_ = &far;
+  far_told_ms_ = loop().now_ms();
+  far.keep(far_key_, far_home_, kSockJsHomeMs);
+}
+
+// The cluster forgets it otherwise.
+void SockJsHttpSession::tell_home() {
+  if (far_ == nullptr || loop().now_ms() - far_told_ms_ < kTellHomeMs) return;
+  far_told_ms_ = loop().now_ms();
+  far_->agree(far_key_, far_home_, kSockJsHomeMs, [](const std::optional<std::string>&) {});
 }
 
 template <class Action>
@@ -316,6 +329,7 @@ void SockJsHttpSession::on_resume() {
 
 void SockJsHttpSession::schedule() {
   if (failed_ || machine_.forgotten()) return;
+  tell_home();
   std::int64_t due_ms = machine_.deadline_ms();
   if (machine_.has_messages() && paused() && (due_ms == -1 || paused_until_ms_ < due_ms)) due_ms = paused_until_ms_;
   if (due_ms == -1) {

@@ -37,7 +37,7 @@ class SockJsHttpSession final : public Session,
   void open(const HeldRequest& request, std::string_view callback, EndpointHandler& protocol,
             EndpointHandler::Opening& opening);
 
-  // In a cluster: the servers know the home of the session by this key, until it ends. `far` must outlive it.
+  // In a cluster: tells the servers the home of the session by this key, until it ends. `far` must outlive it.
   void set_far(FarServers& far, std::string key);
 
   // Requests of the session, from any loop.
@@ -88,6 +88,7 @@ class SockJsHttpSession final : public Session,
   void take_messages_later();
   bool paused() const { return loop().now_ms() < paused_until_ms_; }
   void schedule();
+  void tell_home();
   void on_deadline(std::int64_t now_ms) override;
 
   Link& make_link(std::unique_ptr<LinkUser> user, std::int64_t max_message_bytes) override;
@@ -120,6 +121,8 @@ class SockJsHttpSession final : public Session,
   bool failed_ = false;      // memory has failed
   FarServers* far_ = nullptr;
   std::string far_key_;
+  std::string far_home_;  // the value of the key
+  std::int64_t far_told_ms_ = 0;
 };
 
 }  // namespace chat::net

@@ -51,6 +51,7 @@ class WiredServers final : public FarServers {
   const std::string& name() const override { return name_; }
   void keep(std::string_view, std::string, std::int64_t) noexcept override {}
   void drop(std::string_view) noexcept override {}
+  void drop_if(std::string_view, std::string) noexcept override {}
   void take(std::string_view, Taken done) override { done(std::nullopt); }
   void agree(std::string_view, std::string, std::int64_t, Taken done) override { done(std::nullopt); }
   void tell(std::string_view server, std::string text, Done told) override {
