@@ -20,6 +20,7 @@ struct ClusterCounters {
   Count servers = 0;
   Count waiting = 0;                            // messages
   std::atomic<std::int64_t> waiting_bytes = 0;  // of all steps and messages that wait
+  std::atomic<std::int64_t> command_bytes = 0;  // of commands that concern no room and wait
 
   static void add(Count& count, std::uint64_t number = 1) { count.fetch_add(number, std::memory_order_relaxed); }
 };

@@ -11,6 +11,12 @@
 #include "hub/failed_range.h"
 
 namespace chat::cluster {
+namespace {
+
+constexpr std::int64_t kMaxCommandBytes = 8 << 20;
+
+}  // namespace
+
 ClusterStore::ClusterStore(ClusterSettings settings)
     : settings_(std::move(settings)), far_(*this, settings_.prefix, settings_.id) {}
 
@@ -58,12 +64,12 @@ void ClusterStore::stop() {
   thread_.join();
 }
 
-Status ClusterStore::push(Step step, std::int64_t bytes) {
+Status ClusterStore::push(Step step, std::int64_t bytes, std::atomic<std::int64_t>& waiting) {
   const std::lock_guard lock(mutex_);
   if (!running_ || stopping_) return {Error::stopped, "the server is stopping"};
   const bool first = steps_.empty();
   steps_.push_back(std::move(step));
-  counters_.waiting_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  waiting.fetch_add(bytes, std::memory_order_relaxed);
   if (first) worker_->wake();
   return {};
 }
@@ -119,7 +125,7 @@ std::int64_t ClusterStore::bytes_of(const std::vector<std::string>& words) {
 Status ClusterStore::command(std::string key, std::vector<std::string> words, redis::ReplyHandler done) {
   const std::int64_t bytes = bytes_of(words);
   if (!reaches_others_) return {Error::unavailable, "the cluster is not available"};
-  if (counters_.waiting_bytes.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes) {
+  if (counters_.command_bytes.load(std::memory_order_relaxed) + bytes > kMaxCommandBytes) {
     return {Error::unavailable, "too many bytes wait for the cluster"};
   }
   Step step;
@@ -127,7 +133,7 @@ Status ClusterStore::command(std::string key, std::vector<std::string> words, re
   step.room = std::move(key);
   step.words = std::move(words);
   step.reply = std::move(done);
-  return push(std::move(step), bytes);
+  return push(std::move(step), bytes, counters_.command_bytes);
 }
 
 std::unique_ptr<RoomLog> ClusterStore::open_log(const std::string& room, std::string epoch) {

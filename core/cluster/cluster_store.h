@@ -68,7 +68,8 @@ class ClusterStore final : public RoomStore {
   // For sessions that span servers.
   FarLink& far() { return far_; }
   // Sends a command to the Redis that has the key's part, or with an empty key to any. done is called once, on the worker's thread,
-  // if there is one; when the server stops it may be dropped. Never blocks. Errors: unavailable while Redis is gone or when too many bytes wait, stopped.
+  // if there is one; when the server stops it may be dropped. Never blocks. Messages of rooms do not wait for commands, which have a
+  // limit of their own. Errors: unavailable while Redis is gone or when too many bytes wait, stopped.
   Status command(std::string key, std::vector<std::string> words, redis::ReplyHandler done);
   // Whether all servers have had time to find Redis again after a loss.
   bool settled() const { return settled_; }
@@ -104,7 +105,8 @@ class ClusterStore final : public RoomStore {
   static constexpr std::int64_t kStepBytes = RoomOutbox::kStepBytes;
   static std::int64_t bytes_of(const Message& message) { return RoomOutbox::bytes_of(message); }
   static std::int64_t bytes_of(const std::vector<std::string>& words);
-  Status push(Step step, std::int64_t bytes);
+  Status push(Step step, std::int64_t bytes, std::atomic<std::int64_t>& waiting);
+  Status push(Step step, std::int64_t bytes) { return push(std::move(step), bytes, counters_.waiting_bytes); }
 
   const ClusterSettings settings_;
   FarLink far_;

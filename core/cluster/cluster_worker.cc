@@ -234,7 +234,11 @@ void ClusterWorker::settle() {
 void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std::string_view text) {
   if (text.empty()) return;
   if (channel == store_.far().channel()) {
-    const RedisShard* const chosen = shards_.any_open();
+    // Each node of a Redis Cluster passes it on.
+    const RedisShard* chosen = shards_.any_open();
+    for (const auto& one : shards_.all()) {
+      if (chosen == nullptr && one->is_up()) chosen = one.get();
+    }
     if (hub_ != nullptr && (chosen == nullptr || chosen == &shard)) store_.far().on_text(text);
     return;
   }
@@ -329,7 +333,8 @@ void ClusterWorker::take(Step& step) {
     case Step::Kind::command:
       bytes = ClusterStore::bytes_of(step.words);
       send(step);
-      break;
+      counters.command_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+      return;
     case Step::Kind::notice:
       tell(step.notice);
       if (step.notice.message) bytes = ClusterStore::bytes_of(*step.notice.message);
@@ -338,11 +343,11 @@ void ClusterWorker::take(Step& step) {
   counters.waiting_bytes.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-// A command that concerns no room.
+// A command that concerns no room. Rooms do not wait for it, so it is refused first.
 void ClusterWorker::send(const Step& step) {
   RedisShard* const shard = step.room.empty() ? shards_.any_open() : shards_.shard_of(partition_of(step.room));
   Status sent{Error::unavailable, "Redis does not answer"};
-  if (shard != nullptr && shard->is_open()) {
+  if (shard != nullptr && shard->is_open() && !shard->has_many_bytes()) {
     sent = shard->send(step.words, [shard, done = step.reply](redis::Reply&& reply) {
       if (reply.answered() && reply.value.is_error()) (void)shard->refused(reply.value);
       if (done) done(std::move(reply));
@@ -411,8 +416,9 @@ void ClusterWorker::on_timer() {
   look_after_rooms();
   people_.on_timer();
   if (stop_ms_ == 0) return;
-  const bool waits =
-      counters.waiting != 0 || std::ranges::any_of(busy_, [](const SharedRoom* room) { return room->has_changes(); });
+  const bool waits = counters.waiting != 0 ||
+                     std::ranges::any_of(shards_.all(), [](const auto& shard) { return shard->writes(); }) ||
+                     std::ranges::any_of(busy_, [](const SharedRoom* room) { return room->has_changes(); });
   if (!waits || shards_.any_open() == nullptr || ms >= stop_ms_) end();
 }
 

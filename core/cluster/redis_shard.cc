@@ -158,8 +158,10 @@ void RedisShard::tick(std::int64_t late_ms) {
 }
 
 bool RedisShard::is_full() const {
-  return commands_.queued_bytes() > kMaxQueuedBytes || commands_.waiting() > kMaxAsked;
+  return commands_.queued_bytes() > kMaxQueuedBytes || commands_.waiting() > kMaxAsked + sent_;
 }
+
+bool RedisShard::has_many_bytes() const { return commands_.queued_bytes() > kMaxQueuedBytes / 2; }
 
 Status RedisShard::subscribe(std::string_view channel, redis::ReplyHandler done) {
   return command(subscriber_, done, "SUBSCRIBE", channel);
@@ -223,7 +225,12 @@ RoomRedis::Refusal RedisShard::refused(const redis::Value& error) {
 
 Status RedisShard::send(const std::vector<std::string>& words, redis::ReplyHandler done) {
   const std::vector<std::string_view> views(words.begin(), words.end());
-  return commands_.send(views, std::move(done));
+  Status status = commands_.send(views, [this, done = std::move(done)](redis::Reply&& reply) {
+    --sent_;
+    if (done) done(std::move(reply));
+  });
+  if (status.ok()) ++sent_;
+  return status;
 }
 
 Status RedisShard::publish(std::string_view channel, std::string_view text) {

@@ -88,7 +88,12 @@ class RedisShard final : public RoomRedis {
   Refusal refused(const redis::Value& error) override;
   Status publish(std::string_view channel, std::string_view text);
   // Any command; as run_script().
+  // It does not count for is_full().
   Status send(const std::vector<std::string>& words, redis::ReplyHandler done);
+  // Half of what makes it full has not been written.
+  bool has_many_bytes() const;
+  // Something has not been written.
+  bool writes() const { return up_ && commands_.queued_bytes() != 0; }
   // Connects again, perhaps to another primary.
   void distrust(const std::string& why) { commands_.distrust(why); }
 
@@ -122,6 +127,7 @@ class RedisShard final : public RoomRedis {
   redis::UvHandle<uv_prepare_t> prepare_;              // runs while something is to be confirmed
   std::vector<std::function<void(bool)>> to_confirm_;  // with the next question
   bool asking_replicas_ = false;
+  std::size_t sent_ = 0;                      // by send(), without an answer
   std::array<std::string, kScripts> hashes_;  // of the scripts in Redis
   std::size_t scripts_left_ = kScripts;
   std::string run_;            // of the Redis that both links have; empty: they have none, or two
