@@ -62,7 +62,8 @@ void EngineIoShared::on_continue_text(std::string_view text, Hub& hub) const {
   const std::string_view pid = text.substr(0, space);
   const std::string_view nsp = text.substr(std::min(text.size(), space + 1));
   const ClientPtr client = recovery.holder(pid, nsp);
-  if (client && hub.continue_elsewhere(client).ok()) return;
+  // One that the application has sent away leaves none.
+  if (client && !client->dismissed() && hub.continue_elsewhere(client).ok()) return;
   far->agree(pid, "gone", recovery.window_ms(), [](const std::optional<std::string>&) {});
 }
 

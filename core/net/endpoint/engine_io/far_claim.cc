@@ -82,10 +82,13 @@ FarClaim::Stage FarClaim::step(std::int64_t now_ms, Moment moment) {
 void FarClaim::take() {
   step_ = Step::taking;
   shared_.far->take(wanted_.pid, [self = shared_from_this()](std::optional<std::string> text) {
+    bool abandoned = false;
     self->put([&](Mail& mail) {
       mail.taken = true;
-      mail.record = std::move(text);
+      abandoned = self->abandoned_;
+      if (!abandoned) mail.record = std::move(text);
     });
+    if (abandoned && text) self->put_back(*std::move(text));
   });
 }
 
@@ -189,6 +192,23 @@ void FarClaim::on_opened() {
     const Result<HistoryReply> now = hub_.history(one.room, one.position.seq, 1, moment_);
     if (!now.ok() || now->epoch != one.position.epoch || now->seq != one.position.seq) step_ = Step::failed;
   }
+}
+
+void FarClaim::abandon() noexcept try {
+  std::optional<std::string> text;
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    text = std::exchange(mail_.record, std::nullopt);
+  }
+  if (!text && found_) text = session::pack_recovery(*found_);
+  if (text) put_back(*std::move(text));
+} catch (const std::bad_alloc&) {
+}
+
+void FarClaim::put_back(std::string text) {
+  shared_.far->agree(wanted_.pid, std::move(text), shared_.recovery.window_ms(),
+                     [](const std::optional<std::string>&) {});
 }
 
 void FarClaim::give_back(const session::FarRecovery& recovery) {

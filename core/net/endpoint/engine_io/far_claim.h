@@ -48,6 +48,8 @@ class FarClaim : public std::enable_shared_from_this<FarClaim> {
   std::vector<RoomPosition>& rooms() { return positions_.rooms; }
   // Gives the record back to the cluster: there was no place for the client here.
   void give_back() { give_back(*found_); }
+  // Before it is ready or has failed: the client has gone, and may come again. The record goes back, unless there is a newer one.
+  void abandon() noexcept;
 
  private:
   enum class Step : std::uint8_t { begin, taking, telling, pausing, opening, ready, failed };
@@ -61,6 +63,7 @@ class FarClaim : public std::enable_shared_from_this<FarClaim> {
   };
 
   void give_back(const session::FarRecovery& recovery);
+  void put_back(std::string text);
   void take();
   void on_record(std::optional<std::string> text, std::int64_t now_ms);
   void end_connection();
@@ -87,6 +90,7 @@ class FarClaim : public std::enable_shared_from_this<FarClaim> {
 
   std::mutex mutex_;
   Mail mail_;
+  bool abandoned_ = false;
 };
 
 }  // namespace chat::net

@@ -550,6 +550,9 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
     loop.peers().retire(member.client->id(), {code, std::string(reason)});
   }
   members_.clear();
+  for (const Waiting& waiting : waiting_) {
+    if (recoverable && waiting.claim) waiting.claim->abandon();
+  }
   waiting_.clear();
 }
 
