@@ -11,8 +11,9 @@ namespace chat::cluster {
 
 enum class Script : std::uint8_t {
   // Claims or renews the number of a server, and lists all servers.
-  // KEYS: nodes (sorted set: number by end of lease), about (hash: number to "id run"). ARGV: number, id, lease_ms, run.
-  // Answers {0 or 1, now_ms, number, "id run", ...}; 0: another server has the number.
+  // KEYS: nodes (sorted set: number by end of lease), about (hash: number to the id and the words of
+  // server_about.h). ARGV: number, id, lease_ms, the words.
+  // Answers {0 or 1, now_ms, number, about, ...}; 0: another server has the number.
   heartbeat,
   // The position of a room, and what a server does not have yet. After a restart or a fail-over (`run`) the servers first hand over
   // what they know above the log.

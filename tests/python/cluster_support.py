@@ -297,13 +297,6 @@ class Talker:
         self.reader.join(LIMIT_S)
 
 
-def kill(server):
-    server.told_to_end = True
-    server.expected_code = -signal.SIGKILL
-    server.process.kill()
-    server.wait()
-
-
 def ready(server):
     """Says /readyz yes?"""
     try:

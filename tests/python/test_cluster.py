@@ -12,9 +12,9 @@ import time
 import types
 
 import pytest
-from cluster_support import Redis, Talker, Way, Writer, history_at, kill, partition_of, ready, token
+from cluster_support import Redis, Way, Writer, history_at, partition_of, ready, token
 from http_support import Http, problem
-from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, wait_until
+from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, kill, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 

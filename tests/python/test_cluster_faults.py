@@ -13,8 +13,8 @@ import time
 import urllib.request
 
 import pytest
-from cluster_support import Redis, Way, Writer, history_at, kill, ready, token
-from support import LIMIT_S, wait_until
+from cluster_support import Redis, Way, Writer, history_at, ready, token
+from support import LIMIT_S, kill, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 

@@ -2,25 +2,17 @@
 
 import json
 import queue
-import signal
 import subprocess
 
 import pytest
 import socketio
 from cluster_support import Redis, Talker
 from http_support import EventStream, Http
-from support import BUILD_DIR, LIMIT_S, wait_until
+from support import BUILD_DIR, LIMIT_S, kill, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 
 GRACE_MS = 1_500
-
-
-@pytest.fixture
-def redis():
-    server = Redis()
-    yield server
-    server.end()
 
 
 @pytest.fixture
@@ -95,13 +87,6 @@ def watch():
     yield enter
     for watcher in watchers:
         watcher.close()
-
-
-def kill(server):
-    server.told_to_end = True
-    server.expected_code = -signal.SIGKILL
-    server.process.kill()
-    server.wait()
 
 
 def test_people_of_all_servers_are_known_at_each(start, watch):

@@ -5,8 +5,8 @@ import time
 
 import pychat
 import pytest
-from cluster_support import Redis, RedisCluster, kill
-from support import wait_until
+from cluster_support import Redis, RedisCluster
+from support import kill, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 

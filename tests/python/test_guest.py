@@ -20,13 +20,6 @@ def has_metric(server, line):
 
 
 @pytest.fixture
-def redis():
-    server = Redis()
-    yield server
-    server.end()
-
-
-@pytest.fixture
 def chatd(start_chatd, redis):
     server = start_chatd("--socket-io-cluster", f"{redis.url}?python=socketio&namespaces=/,/dev", "--metrics", "/metrics")
     wait_until(lambda: has_metric(server, "libchat_guest_up 1"), "the guest's connection")

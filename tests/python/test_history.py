@@ -2,14 +2,13 @@
 
 import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import threading
 
 import pytest
 from http_support import EventStream, Http, problem
-from support import BUILD_DIR, SOURCE_DIR, wait_until
+from support import BUILD_DIR, SOURCE_DIR, kill, wait_until
 
 STOMP_CONNECT = "CONNECT\naccept-version:1.2\nhost:localhost\n\n\0"
 
@@ -27,13 +26,6 @@ def start(start_chatd, path):
         return start_chatd("--history", path, *options, **settings)
 
     return start_it
-
-
-def kill(server):
-    server.told_to_end = True
-    server.expected_code = -signal.SIGKILL
-    server.process.kill()
-    server.wait()
 
 
 def stomp(raw, server, *frames):
