@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "cluster/far_notices.h"
-#include "cluster/surely.h"
 #include "cluster/words.h"
+#include "model/surely.h"
 
 namespace chat::cluster {
 namespace {
 
-constexpr std::int64_t kTickMs = 50;
+constexpr int kTickMs = 50;
 constexpr std::int64_t kBeatMs = 3'000;
 constexpr std::int64_t kSettlingBeatMs = 100;
 constexpr std::int64_t kStopMs = 2'000;
@@ -26,8 +26,9 @@ ClusterWorker::ClusterWorker(ClusterStore& store, const ClusterSettings& its_set
       store_(store),
       own_channel_(its_settings.prefix + "n:" + its_settings.id),
       all_channel_(its_settings.prefix + "all"),
-      shards_(&loop_, its_settings, *this, {[this] { on_moved(); }, [this](const Status& why) { note_trouble(why); }},
-              own_channel_, {all_channel_, store.far().channel()}),
+      shards_(loop_.get(), its_settings, *this,
+              {[this] { on_moved(); }, [this](const Status& why) { note_trouble(why); }}, own_channel_,
+              {all_channel_, store.far().channel()}),
       membership_(its_settings, {[this](bool first) { on_beat(first); },
                                  [this](const Status& why) {
                                    note_trouble(why);
@@ -36,57 +37,26 @@ ClusterWorker::ClusterWorker(ClusterStore& store, const ClusterSettings& its_set
                                  }}),
       people_(*this, its_settings) {}
 
-ClusterWorker::~ClusterWorker() {
-  if (!prepared_) return;
-  shards_.clear();
-  uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
-  uv_run(&loop_, UV_RUN_DEFAULT);
-  uv_loop_close(&loop_);
-}
+// Before what its answers go to, and before the loop.
+ClusterWorker::~ClusterWorker() { shards_.clear(); }
 
 Status ClusterWorker::prepare() {
-  const auto failure = [](int code) { return Status{Error::system, std::string("cluster: ") + uv_strerror(code)}; };
-  if (const int code = uv_loop_init(&loop_); code != 0) return failure(code);
-  loop_.data = this;
-  int code = uv_async_init(&loop_, &async_, [](uv_async_t* async) {
-    auto* const worker = static_cast<ClusterWorker*>(async->loop->data);
-    surely([&] { worker->take_steps(); });
-  });
-  if (code == 0) {
-    code = uv_timer_init(&loop_, &timer_);
-    if (code != 0) {
-      uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
-      uv_run(&loop_, UV_RUN_DEFAULT);
-    }
-  }
-  if (code != 0) {
-    uv_loop_close(&loop_);
-    return failure(code);
-  }
-  prepared_ = true;
-  return {};
+  const Status status = loop_.prepare();
+  return status.ok() ? status : Status{status.code, "cluster: " + status.detail};
 }
 
 void ClusterWorker::run() {
   last_tick_ms_ = loop_ms();
-  uv_timer_start(
-      &timer_,
-      [](uv_timer_t* timer) {
-        auto* const worker = static_cast<ClusterWorker*>(timer->loop->data);
-        surely([&] { worker->on_timer(); });
-      },
-      kTickMs, kTickMs);
   try {
     if (const Status status = shards_.start(); !status.ok()) note_trouble(status);
   } catch (const std::bad_alloc&) {
     note_trouble({Error::no_memory, {}});
   }
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  loop_.run(kTickMs);
   shards_.stop();
 }
 
-void ClusterWorker::wake() { uv_async_send(&async_); }
+void ClusterWorker::wake() { loop_.wake(); }
 
 void ClusterWorker::log(LogLevel level, const std::string& text) {
   if (settings.log) settings.log(level, text);
@@ -285,7 +255,7 @@ void ClusterWorker::take_steps() {
     if (hub_ == nullptr && store_.hub_ != nullptr) hub_ = store_.hub_;
     if (store_.stopping_ && stop_ms_ == 0) stop_ms_ = loop_ms() + kStopMs;
     if (hub_ == nullptr) {
-      if (store_.stopping_) uv_stop(&loop_);
+      if (store_.stopping_) loop_.stop();
       return;
     }
     steps.swap(store_.steps_);
@@ -430,7 +400,7 @@ void ClusterWorker::end() {
   rooms_.clear();
   by_channel_.clear();
   busy_.clear();
-  uv_stop(&loop_);
+  loop_.stop();
 }
 
 // Compares the position of silent rooms, some at a time: a notice may have been lost.

@@ -9,8 +9,6 @@
 //   cluster_people  who is in the rooms, at all servers
 #pragma once
 
-#include <uv.h>
-
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -29,6 +27,7 @@
 #include "cluster/room_host.h"
 #include "cluster/shards.h"
 #include "cluster/shared_room.h"
+#include "redis/worker_loop.h"
 
 namespace chat::cluster {
 
@@ -77,7 +76,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void end();
 
   // What the rooms need.
-  std::int64_t loop_ms() const override { return static_cast<std::int64_t>(uv_now(&loop_)); }
+  std::int64_t loop_ms() const override { return loop_.now_ms(); }
   std::string make_token() override;
   void is_busy(SharedRoom& room) override { busy_.insert(&room); }
   void commit(const Submission& submission, const Result<Position>& place) override;
@@ -107,10 +106,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   ClusterStore& store_;
   Hub* hub_ = nullptr;
 
-  uv_loop_t loop_{};
-  uv_async_t async_{};
-  uv_timer_t timer_{};
-  bool prepared_ = false;
+  redis::WorkerLoop loop_{{[this] { take_steps(); }, [this] { on_timer(); }}};
 
   const std::string own_channel_;
   const std::string all_channel_;

@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "cluster/surely.h"
 #include "cluster/words.h"
+#include "model/surely.h"
 
 namespace chat::cluster {
 namespace {

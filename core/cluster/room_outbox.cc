@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "cluster/message_format.h"
-#include "cluster/surely.h"
 #include "cluster/words.h"
+#include "model/surely.h"
 
 namespace chat::cluster {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "cluster/membership.h"
-#include "cluster/surely.h"
+#include "model/surely.h"
 
 namespace chat::cluster {
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "cluster/message_format.h"
-#include "cluster/surely.h"
 #include "cluster/words.h"
 #include "model/names.h"
+#include "model/surely.h"
 
 namespace chat::cluster {
 namespace {

@@ -13,7 +13,7 @@ namespace {
 
 using net::GuestDrop;
 
-constexpr std::int64_t kTickMs = 250;
+constexpr int kTickMs = 250;
 constexpr std::int64_t kStopMs = 2'000;
 constexpr std::int64_t kLogMs = 10'000;
 constexpr std::int64_t kRetryMs = 1'000;
@@ -50,74 +50,37 @@ GuestWorker::GuestWorker(Guest& guest, Hub& hub)
   for (const std::string& name : wire_.streams()) streams_.push_back({name, {}});
 }
 
-GuestWorker::~GuestWorker() {
-  if (!prepared_) return;
-  commands_.reset();
-  subscriber_.reset();
-  reader_.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
-  uv_run(&loop_, UV_RUN_DEFAULT);
-  uv_loop_close(&loop_);
-}
+GuestWorker::~GuestWorker() = default;
 
 Status GuestWorker::prepare() {
-  const auto failure = [](int code) {
-    return Status{Error::system, std::string("socket_io_cluster: ") + uv_strerror(code)};
-  };
-  if (const int code = uv_loop_init(&loop_); code != 0) return failure(code);
-  loop_.data = this;
-  int code = uv_async_init(&loop_, &async_, [](uv_async_t* async) {
-    auto* const worker = static_cast<GuestWorker*>(async->loop->data);
-    worker->surely([&] { worker->take_steps(); });
-  });
-  if (code == 0) {
-    code = uv_timer_init(&loop_, &timer_);
-    if (code != 0) {
-      uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
-      uv_run(&loop_, UV_RUN_DEFAULT);
-    }
-  }
-  if (code != 0) {
-    uv_loop_close(&loop_);
-    return failure(code);
-  }
-  prepared_ = true;
-  timer_.data = this;
+  const auto failure = [](const Status& status) { return Status{status.code, "socket_io_cluster: " + status.detail}; };
+  if (const Status status = loop_.prepare(); !status.ok()) return failure(status);
   redis::LinkOptions options;
   options.target = settings_.target;
   options.client_name = "libchat-guest";
   options.max_reply_bytes = settings_.max_reply_bytes;
   options.name = "socket_io_cluster";
   options.log = settings_.log;
-  commands_ = std::make_unique<redis::RedisLink>(&loop_, options, command_listener_);
+  commands_ = std::make_unique<redis::RedisLink>(loop_.get(), options, command_listener_);
   options.log = nullptr;  // one line for each loss is enough
-  subscriber_ = std::make_unique<redis::RedisLink>(&loop_, options, subscriber_listener_);
-  if (!streams_.empty()) reader_ = std::make_unique<redis::RedisLink>(&loop_, options, stream_listener_);
+  subscriber_ = std::make_unique<redis::RedisLink>(loop_.get(), options, subscriber_listener_);
+  if (!streams_.empty()) reader_ = std::make_unique<redis::RedisLink>(loop_.get(), options, stream_listener_);
   // Nothing runs before run(), which is after the start of the thread.
   for (const auto& link : {commands_.get(), subscriber_.get(), reader_.get()}) {
-    Status status = link == nullptr ? Status() : link->start();
-    if (!status.ok()) return {status.code, "socket_io_cluster: " + status.detail};
+    if (const Status status = link == nullptr ? Status() : link->start(); !status.ok()) return failure(status);
   }
   return {};
 }
 
 void GuestWorker::run() {
-  uv_timer_start(
-      &timer_,
-      [](uv_timer_t* timer) {
-        auto* const worker = static_cast<GuestWorker*>(timer->data);
-        worker->surely([&] { worker->on_timer(); });
-      },
-      kTickMs, kTickMs);
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  loop_.run(kTickMs);
   stop_ms_ = 0;  // whoever is told now must not stop the loop again
   commands_->stop();
   subscriber_->stop();
   if (reader_) reader_->stop();
 }
 
-void GuestWorker::wake() { uv_async_send(&async_); }
+void GuestWorker::wake() { loop_.wake(); }
 
 void GuestWorker::log(LogLevel level, const std::string& text) {
   if (settings_.log) settings_.log(level, "socket_io_cluster: " + text);
@@ -131,7 +94,7 @@ void GuestWorker::log_seldom(const std::string& text) {
 
 // What fails for lack of memory is dropped.
 template <class Action>
-void GuestWorker::surely(Action action) noexcept {
+void GuestWorker::or_drop(Action action) noexcept {
   try {
     action();
   } catch (const std::bad_alloc&) {
@@ -169,7 +132,7 @@ void GuestWorker::lost(Task task, const Status& why) {
   } else {
     // A subscriber that cannot answer would make the requests of the whole cluster time out.
     subscriber_->distrust("answers cannot be sent");
-    surely([&] { waiting_.insert(waiting_.begin(), returned_.begin(), returned_.end()); });
+    or_drop([&] { waiting_.insert(waiting_.begin(), returned_.begin(), returned_.end()); });
     returned_.clear();
     link_ends_ = false;
   }
@@ -291,7 +254,7 @@ Status GuestWorker::command(redis::RedisLink& link, const GuestWire::Words& word
 // --------------------------------------------------------------------------------------------------------
 
 void GuestWorker::on_push(const redis::Value& value) {
-  surely([&] {
+  or_drop([&] {
     take(wire_.read_push(value,
                          [this](std::string_view nsp, std::string_view room) { return there_.knows(nsp, room); }));
   });
@@ -376,7 +339,7 @@ void GuestWorker::on_entries(redis::Reply&& reply) {
     for (const redis::Value& entry : part.items[1].items) {
       if (entry.items.size() != 2) continue;
       stream->offset = entry.items[0].text;
-      surely([&] { take(wire_.read_entry(entry.items[1])); });
+      or_drop([&] { take(wire_.read_entry(entry.items[1])); });
     }
   }
   read_streams();
@@ -395,8 +358,8 @@ void GuestWorker::take_steps() {
     stopping = guest_.stopping_;
     rooms_missed = std::exchange(guest_.rooms_missed_, false);
   }
-  for (Step& step : steps) surely([&] { take(step); });
-  if (rooms_missed && subscribing_) subscribe_rooms();
+  for (Step& step : steps) or_drop([&] { take(step); });
+  if (rooms_missed && subscribing_) or_drop([&] { subscribe_rooms(); });
   if (up_) publish_waiting();
   if (!stopping) return;
   if (stop_ms_ == 0) stop_ms_ = loop_ms() + kStopMs;
@@ -435,7 +398,7 @@ void GuestWorker::publish_waiting() {
   while (up_ && !link_ends_ && !waiting_.empty() && commands_->queued_bytes() < kMaxQueuedBytes) {
     const HeldPtr held = std::move(waiting_.front());
     waiting_.pop_front();
-    surely([&] { publish(held); });
+    or_drop([&] { publish(held); });
   }
 }
 
@@ -489,7 +452,7 @@ void GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string
   if (words.ok()) {
     status = command(*commands_, *words, [this, sent, held](redis::Reply&& reply) mutable {
       if (held && reply.outcome == redis::Reply::Outcome::not_sent) {
-        surely([&] { returned_.push_back(std::move(held)); });
+        or_drop([&] { returned_.push_back(std::move(held)); });
         return;
       }
       held.reset();
@@ -518,7 +481,7 @@ void GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string
 void GuestWorker::finish_if_done() {
   if (up_ && !std::exchange(said_goodbye_, true) && !streams_.empty()) tell_nodes(wire::ClusterGoodbye{});
   const bool done = !up_ || (waiting_.empty() && commands_->waiting() == 0);
-  if (done || loop_ms() >= stop_ms_) uv_stop(&loop_);
+  if (done || loop_ms() >= stop_ms_) loop_.stop();
 }
 
 }  // namespace chat::guest

@@ -2,8 +2,6 @@
 // steps, gives what comes from the cluster to GuestHub, and publishes its answers.
 #pragma once
 
-#include <uv.h>
-
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -16,6 +14,7 @@
 #include "guest/guest_hub.h"
 #include "guest/guest_wire.h"
 #include "redis/redis_link.h"
+#include "redis/worker_loop.h"
 
 namespace chat::guest {
 
@@ -85,8 +84,8 @@ class GuestWorker {
 
   Status command(redis::RedisLink& link, const GuestWire::Words& words, redis::ReplyHandler done);
   template <class Action>
-  void surely(Action action) noexcept;
-  std::int64_t loop_ms() const { return static_cast<std::int64_t>(uv_now(&loop_)); }
+  void or_drop(Action action) noexcept;
+  std::int64_t loop_ms() const { return loop_.now_ms(); }
 
   Guest& guest_;
   const GuestSettings& settings_;
@@ -94,10 +93,7 @@ class GuestWorker {
   const GuestWire wire_;
   GuestHub there_;
 
-  uv_loop_t loop_{};
-  uv_async_t async_{};
-  uv_timer_t timer_{};
-  bool prepared_ = false;
+  redis::WorkerLoop loop_{{[this] { take_steps(); }, [this] { on_timer(); }}};
 
   Listener command_listener_{*this, Task::commands};
   Listener subscriber_listener_{*this, Task::subscriptions};

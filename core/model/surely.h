@@ -5,7 +5,7 @@
 #include <new>
 #include <thread>
 
-namespace chat::cluster {
+namespace chat {
 
 // Calls action() until it does not throw std::bad_alloc; it waits 1 ms between two attempts.
 template <class Action>
@@ -20,4 +20,4 @@ void surely(Action action) {
   }
 }
 
-}  // namespace chat::cluster
+}  // namespace chat
