@@ -1,5 +1,6 @@
 """Servers of a cluster, their Redis, and clients of chat.v1 that talk through them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -295,6 +296,17 @@ class Talker:
     def close(self):
         self.context.__exit__(None, None, None)
         self.reader.join(LIMIT_S)
+
+
+@contextlib.contextmanager
+def opener(kind):
+    """A function that opens clients of a kind; all of them are closed at the end."""
+    with contextlib.ExitStack() as opened:
+
+        def open_one(*args, **options):
+            return opened.enter_context(contextlib.closing(kind(*args, **options)))
+
+        yield open_one
 
 
 def ready(server):

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from cluster_support import Redis, Talker, Way
+from cluster_support import Redis, Talker, Way, opener
 from support import TEXT, Chatd, Program, Raw
 
 # Under nohup or in the background these are ignored, and every program that a test starts would inherit that.
@@ -104,16 +104,8 @@ def redis():
 @pytest.fixture
 def talk():
     """Opens clients of chat.v1."""
-    talkers = []
-
-    def enter(*args, **options):
-        talker = Talker(*args, **options)
-        talkers.append(talker)
-        return talker
-
-    yield enter
-    for talker in talkers:
-        talker.close()
+    with opener(Talker) as open_talker:
+        yield open_talker
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 import socketio
-from cluster_support import Redis, Talker
+from cluster_support import Redis, Talker, opener
 from http_support import EventStream, Http
 from support import BUILD_DIR, LIMIT_S, kill, wait_until
 
@@ -77,16 +77,8 @@ def key(person):
 
 @pytest.fixture
 def watch():
-    watchers = []
-
-    def enter(*args, **options):
-        watcher = Watcher(*args, **options)
-        watchers.append(watcher)
-        return watcher
-
-    yield enter
-    for watcher in watchers:
-        watcher.close()
+    with opener(Watcher) as open_watcher:
+        yield open_watcher
 
 
 def test_people_of_all_servers_are_known_at_each(start, watch):

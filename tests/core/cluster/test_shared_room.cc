@@ -11,6 +11,7 @@
 
 #include "cluster/message_format.h"
 #include "cluster/words.h"
+#include "support/redis_values.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@ extern "C" {
 
 using namespace chat;
 using namespace chat::cluster;
+using namespace chat::test;
 
 namespace {
 
@@ -32,32 +34,6 @@ using redis::Value;
 
 void assert_text(const std::string& actual, const std::string& expected) {
   assert_string_equal(actual.c_str(), expected.c_str());
-}
-
-Value text(std::string content) {
-  Value value;
-  value.kind = Value::Kind::text;
-  value.text = std::move(content);
-  return value;
-}
-
-Value list(std::vector<Value> items) {
-  Value value;
-  value.kind = Value::Kind::array;
-  value.items = std::move(items);
-  return value;
-}
-
-Value texts(const Texts& contents) {
-  std::vector<Value> items;
-  for (const std::string& content : contents) items.push_back(text(content));
-  return list(std::move(items));
-}
-
-Value error(std::string content) {
-  Value value = text(std::move(content));
-  value.kind = Value::Kind::error;
-  return value;
 }
 
 std::string batch_of(const Texts& payloads) {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/redis_values.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,29 +19,9 @@ extern "C" {
 
 using namespace chat;
 using namespace chat::redis;
+using namespace chat::test;
 
 namespace {
-
-Value text(std::string content) {
-  Value value;
-  value.kind = Value::Kind::text;
-  value.text = std::move(content);
-  return value;
-}
-
-Value integer(std::int64_t number) {
-  Value value;
-  value.kind = Value::Kind::integer;
-  value.integer = number;
-  return value;
-}
-
-Value list(std::vector<Value> items) {
-  Value value;
-  value.kind = Value::Kind::array;
-  value.items = std::move(items);
-  return value;
-}
 
 Value node(Value host, std::int64_t port) { return list({std::move(host), integer(port), text("id"), list({})}); }
 
