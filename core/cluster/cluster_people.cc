@@ -17,6 +17,7 @@ constexpr std::int64_t kTellMs = 250;     // at most one notice of a room in thi
 constexpr std::int64_t kRetryMs = 1'000;  // after Redis has refused something
 constexpr std::size_t kRoomsInTick = 200;
 constexpr std::size_t kMaxLost = 1'000;
+constexpr std::size_t kReadBytes = 1 << 20;  // an answer with lists ends with the one that reaches this size
 constexpr std::int64_t kKeptChecks = 10;  // a list that was not written for so many checks is of a server that is gone
 
 OwnPeople nobody() {
@@ -83,6 +84,9 @@ struct ClusterPeople::RoomPeople {
   std::uint64_t attempt = 0;                   // to read; answers to earlier ones are ignored
   std::map<std::string, std::uint64_t> known;  // the stamps of the other servers' last notices, by their ids
   std::vector<std::function<void()>> readers;
+  // While the lists are read, in several answers.
+  std::set<std::string> seen;  // the servers whose lists have come
+  bool found_unsure = false;   // one of them is of a server that is not known
 
   void stop_reading() {
     ++attempt;
@@ -323,9 +327,21 @@ void ClusterPeople::stop() {
 void ClusterPeople::read(RoomPeople& room) {
   room.wants_read = true;
   if (room.reading || !room.open || !host_.takes_commands(room.name)) return;
+  room.seen.clear();
+  room.found_unsure = false;
+  read_on(room);
+  room.wants_read = !room.reading;
+}
+
+// Those lists that have not come yet.
+void ClusterPeople::read_on(RoomPeople& room) {
   std::vector<std::string> args = {settings_.id, room.stamp == 0 ? std::string() : text_of(room.stamp),
-                                   text_of(std::uint64_t{room.more}), text_of(kKeptChecks * settings_.check_ms)};
-  for (const auto& [id, stamp] : room.known) args.insert(args.end(), {id, text_of(stamp)});
+                                   text_of(std::uint64_t{room.more}), text_of(kKeptChecks * settings_.check_ms),
+                                   text_of(std::uint64_t{kReadBytes})};
+  for (const std::string& id : room.seen) args.insert(args.end(), {id, "*"});
+  for (const auto& [id, stamp] : room.known) {
+    if (!room.seen.contains(id)) args.insert(args.end(), {id, text_of(stamp)});
+  }
   const auto answered = [this, attempt = ++room.attempt, stamp = room.stamp,
                          weak = std::weak_ptr(rooms_.find(room.name)->second)](redis::Reply&& reply) {
     const RoomPeoplePtr found = current(weak);
@@ -340,13 +356,12 @@ void ClusterPeople::read(RoomPeople& room) {
     if (found->wants_read) soon(*found);
   };
   room.reading = run(room, Script::people, args, answered).ok();
-  room.wants_read = !room.reading;
 }
 
 // stamp: that of the room when it was asked.
 void ClusterPeople::on_read(RoomPeople& room, std::uint64_t stamp, const redis::Value& answer) {
   const std::vector<redis::Value>& items = answer.items;
-  if (!answer.is_array() || items.empty()) {
+  if (!answer.is_array() || items.size() < 2) {
     host_.refused(room.name, answer);
     room.wants_read = true;
     room.read_ms = host_.loop_ms() + kRetryMs;
@@ -356,9 +371,9 @@ void ClusterPeople::on_read(RoomPeople& room, std::uint64_t stamp, const redis::
       room.is_told = room.whole = room.changed = true;  // Redis has lost the last notice
       soon(room);
     }
-    bool is_unsure = false;
-    for (std::size_t i = 1; i + 3 < items.size(); i += 4) {
+    for (std::size_t i = 2; i + 3 < items.size(); i += 4) {
       const std::string& id = items[i].text;
+      room.seen.insert(id);
       const auto its_stamp = number_in<std::uint64_t>(items[i + 1]);
       const auto more = number_in<std::uint64_t>(items[i + 2]);
       const auto known = room.known.find(id);
@@ -371,7 +386,7 @@ void ClusterPeople::on_read(RoomPeople& room, std::uint64_t stamp, const redis::
       if (known != room.known.end() && known->second >= *its_stamp) continue;
       if (!servers_.contains(id)) {  // it has just started, or has ended
         if (room.asked) note_lost(id);
-        is_unsure = is_unsure || !room.asked;
+        room.found_unsure = room.found_unsure || !room.asked;
         continue;
       }
       std::vector<FarPerson> people;
@@ -383,7 +398,13 @@ void ClusterPeople::on_read(RoomPeople& room, std::uint64_t stamp, const redis::
       host_.hub().take_people(room.name, server_of(id).number, people, *more, true);
       room.known[id] = *its_stamp;
     }
-    if (is_unsure) {
+    if (items[1].text == "1" && items.size() > 2) {
+      if (host_.takes_commands(room.name)) read_on(room);
+      room.wants_read = room.wants_read || !room.reading;
+      return;
+    }
+    room.seen.clear();
+    if (room.found_unsure) {
       if (!room.unsure) unsure_.push_back(rooms_.find(room.name)->second);
       room.unsure = true;
       host_.ask_servers();

@@ -108,6 +108,7 @@ class ClusterPeople {
   void tell(RoomPeople& room);
   void send(RoomPeople& room, const OwnPeople& own);
   void read(RoomPeople& room);
+  void read_on(RoomPeople& room);
   void on_read(RoomPeople& room, std::uint64_t stamp, const redis::Value& answer);
   Server& server_of(const std::string& id);
   void note_lost(const std::string& id);

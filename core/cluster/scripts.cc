@@ -220,8 +220,8 @@ return 'OK'
 constexpr std::string_view kPeople = R"(
 local t = redis.call('TIME')
 local known = {}
-for i = 5, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
-local result = {''}
+for i = 6, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
+local result, bytes = {'', '0'}, 0
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local id = all[i]
@@ -242,11 +242,14 @@ for i = 1, #all, 2 do
       redis.call('PEXPIRE', KEYS[1], ARGV[4])
       redis.call('PEXPIRE', KEYS[2], ARGV[4])
     end
-  elseif known[id] ~= stamp then
-    result[#result + 1] = id
-    result[#result + 1] = stamp
-    result[#result + 1] = more
-    result[#result + 1] = redis.call('HGETALL', KEYS[1] .. ':' .. id)
+  elseif known[id] ~= stamp and known[id] ~= '*' then
+    if bytes >= tonumber(ARGV[5]) then
+      result[2] = '1'
+    else
+      local people = redis.call('HGETALL', KEYS[1] .. ':' .. id)
+      for _, text in ipairs(people) do bytes = bytes + #text end
+      for _, item in ipairs({id, stamp, more, people}) do result[#result + 1] = item end
+    end
   end
 end
 return result

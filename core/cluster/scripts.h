@@ -42,9 +42,9 @@ enum class Script : std::uint8_t {
   // before: "0": the people are all that there are. Answers "OK", or {"WHOLE"} when the last notice that Redis has is not `before`.
   tell_people,
   // What other servers have told. Lists that were not written for keep_ms are removed; the own one counts as written.
-  // KEYS: index, own. ARGV: id, stamp (of the own list; "": none), more, keep_ms, and for each server whose last notice is known:
-  // id, stamp. Answers {stamp of the own list, id, stamp, more, {key, value, ...}, id, ...} with the lists that have changed; stamp
-  // "": the list was removed.
+  // KEYS: index, own. ARGV: id, stamp (of the own list; "": none), more, keep_ms, bytes, and for each server whose last notice is
+  // known: id, stamp; "*": its list is not wanted. Answers {stamp of the own list, left, id, stamp, more, {key, value, ...}, id, ...}
+  // with the lists that have changed; stamp "": the list was removed. After so many bytes no further list follows, and left is "1".
   people,
 };
 inline constexpr std::size_t kScripts = 7;

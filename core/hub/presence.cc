@@ -354,15 +354,17 @@ OwnPeople Presence::take_own(bool whole) {
     here.push_back(&entry);
     ++announced;
   };
+  for (Entry* entry : own_changed_) add_new(*entry);
   if (own.whole) {
     for (const auto& [key, entry] : entries_) {
       if (entry->local && entry->announced) here.push_back(entry.get());
     }
   }
-  // Those that were only counted take the places of others.
-  const std::size_t others = local_count_ - announced;
-  if (others != 0 && announced < kMaxTold) {
-    for (const auto& [key, entry] : entries_) add_new(*entry);
+  // Those that were only counted take the places of others. They are looked for only if there are some.
+  if (announced < local_count_) {
+    for (auto next = entries_.begin(); next != entries_.end() && announced < kMaxTold; ++next) {
+      if (next->second->own_place == Entry::kNowhere) add_new(*next->second);
+    }
   }
   own.more = local_count_ - announced;
   own.people.reserve(here.size() + ended.size());

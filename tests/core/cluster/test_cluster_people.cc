@@ -13,6 +13,7 @@
 #include "../hub/fake_store.h"
 #include "cluster/room_keys.h"
 #include "support/redis_server.h"
+#include "support/redis_values.h"
 
 // Last, because it defines macros with common names.
 #include "cluster_node.h"
@@ -22,7 +23,8 @@ using namespace chat::test;
 
 namespace {
 
-using Users = std::vector<std::string>;
+using Texts = std::vector<std::string>;
+using Users = Texts;
 
 constexpr std::int64_t kGraceMs = 400;
 
@@ -41,34 +43,13 @@ std::string name_of(const Person& person) {
 
 using redis::Value;
 
-Value text(std::string content) {
-  Value value;
-  value.kind = Value::Kind::text;
-  value.text = std::move(content);
-  return value;
-}
-
-Value array(std::vector<Value> items) {
-  Value value;
-  value.kind = Value::Kind::array;
-  value.items = std::move(items);
-  return value;
-}
-
-Value error() {
-  Value value = text("OOM no memory");
-  value.kind = Value::Kind::error;
-  return value;
-}
-
 // An answer to Script::people: without a list, or with that of one server, whose guest 77 is there.
-Value lists(const std::string& own, const std::string& id = {}, const std::string& stamp = "1") {
-  std::vector<Value> items = {text(own)};
-  if (!id.empty()) {
-    const std::vector<Value> people = {text("g77"), text("1 5 Guest")};
-    items.insert(items.end(), {text(id), text(stamp), text(stamp.empty() ? "" : "0"), array(people)});
-  }
-  return array(std::move(items));
+Value lists(const std::string& own, const std::string& id = {}, const std::string& stamp = "1",
+            const std::string& guest = "g77", bool has_more = false) {
+  std::vector<Value> items = {text(own), text(has_more ? "1" : "0")};
+  if (!id.empty())
+    items.insert(items.end(), {text(id), text(stamp), text(stamp.empty() ? "" : "0"), texts({guest, "1 5 Guest"})});
+  return list(std::move(items));
 }
 
 class SharedStore : public FakeStore {
@@ -187,7 +168,7 @@ void that_nobody_is_there_is_told_until_redis_has_it(void**) {
   a.open();
   a.answer_read(lists("1"));
   a.tick();
-  assert_tells_nobody(a.answer_notice(error()));
+  assert_tells_nobody(a.answer_notice(error("OOM no memory")));
   a.tick();
   assert_true(a.host.commands.empty());
   a.tick(1'000);
@@ -214,7 +195,7 @@ void of_a_dropped_room_that_is_told_too(void**) {
   a.f.hub->remove_client(a.guest());
   a.people.dropped("dev");
   a.tick(1'000);
-  assert_tells_nobody(a.answer_notice(error()));
+  assert_tells_nobody(a.answer_notice(error("OOM no memory")));
   a.tick(1'000);
   a.host.answer(cluster::Script::tell_people, Alone::lost());
   a.host.up = false;
@@ -239,11 +220,11 @@ void the_people_of_a_list_that_was_removed_have_left(void**) {
   assert_int_equal(a.count(), 1);
   a.people.check("dev");
   a.tick();
-  assert_int_equal(a.answer_read(lists("", "other", "")).size(), 6);
+  assert_int_equal(a.answer_read(lists("", "other", "")).size(), 7);
   assert_int_equal(a.count(), 0);
   a.people.check("dev");
   a.tick();
-  assert_int_equal(a.answer_read(lists("", "other", "5")).size(), 4);  // it is not known any more
+  assert_int_equal(a.answer_read(lists("", "other", "5")).size(), 5);  // it is not known any more
   assert_int_equal(a.count(), 1);
 }
 
@@ -265,6 +246,54 @@ void lists_are_read_once_at_a_time(void**) {
   a.answer_read(lists(""));
   a.tick();
   assert_true(a.host.commands.empty());
+}
+
+void lists_come_in_several_answers(void**) {
+  Alone a;
+  a.people.take_servers({"me", "one", "three", "two"});
+  int calls = 0;
+  a.open(&calls);
+  assert_int_equal(a.answer_read(lists("", "one", "1", "g77", true)).size(), 5);
+  a.people.check("dev");  // a notice was missed meanwhile
+  // Nothing is asked for twice, whether or not its list was taken.
+  Texts asked = a.answer_read(lists("", "dead", "1", "g78", true));
+  assert_true(Texts(asked.begin() + 5, asked.end()) == Texts({"one", "*"}));
+  assert_int_equal(calls, 0);
+  asked = a.answer_read(lists("", "two", "1", "g79"));
+  assert_true(Texts(asked.begin() + 5, asked.end()) == Texts({"dead", "*", "one", "*"}));
+  assert_int_equal(a.host.asked, 1);  // one of them is not known
+  assert_int_equal(calls, 0);
+  a.people.take_servers({"me", "one", "three", "two"});
+  asked = a.answer_read(lists("", "dead", "1", "g78", true));
+  assert_true(Texts(asked.begin() + 5, asked.end()) == Texts({"one", "1", "two", "1"}));
+  assert_int_equal(calls, 0);
+  a.answer_read(lists("", "three", "1", "g80"));
+  assert_int_equal(calls, 1);
+  assert_int_equal(a.count(), 3);
+}
+
+void what_was_missed_between_two_answers_is_read_again(void**) {
+  Alone a;
+  a.people.take_servers({"me", "one", "two"});
+  a.open();
+  a.answer_read(lists("", "one", "1", "g77", true));
+  a.people.check("dev");
+  a.answer_read(lists("", "two", "1", "g78"));
+  a.tick();
+  const Texts asked = a.answer_read(lists(""));
+  assert_true(Texts(asked.begin() + 5, asked.end()) == Texts({"one", "1", "two", "1"}));
+  a.tick();
+  assert_true(a.host.commands.empty());
+  // What Redis could not answer to the end is read again, too.
+  a.people.check("dev");
+  a.tick();
+  a.answer_read(lists("", "one", "2", "g77", true));
+  a.answer_read(error("OOM no memory"));
+  a.tick(1'000);
+  a.answer_read(lists("", "two", "2", "g78"));
+  a.tick();
+  assert_true(a.host.commands.empty());
+  assert_int_equal(a.count(), 2);
 }
 
 void servers_have_time_to_come_back_after_redis(void**) {
@@ -321,7 +350,7 @@ void what_was_read_for_an_earlier_room_is_of_no_use(void**) {
   a.answer_read(lists("", "other"));
   assert_int_equal(calls, 0);
   a.open(&calls);
-  assert_int_equal(a.answer_read(lists("", "other")).size(), 4);
+  assert_int_equal(a.answer_read(lists("", "other")).size(), 5);
   assert_int_equal(calls, 1);
   assert_int_equal(a.count(), 1);
 }
@@ -336,11 +365,11 @@ void a_presence_that_begins_again_reads_every_list(void**) {
   a.tick();
   assert_ok(a.f.hub->set_presence("dev", PresenceLevel::off));
   assert_ok(a.f.hub->set_presence("dev", PresenceLevel::full));
-  assert_int_equal(a.answer_read(lists("")).size(), 6);
+  assert_int_equal(a.answer_read(lists("")).size(), 7);
   a.people.changed("dev", true);
   a.tick(1'000);
   a.tick();
-  assert_int_equal(a.answer_read(lists("", "other")).size(), 4);
+  assert_int_equal(a.answer_read(lists("", "other")).size(), 5);
   assert_int_equal(a.count(), 1);
   assert_false(a.f.hub->own_people("dev", false)->unread);
 }
@@ -668,6 +697,28 @@ void what_a_server_has_told_is_read_from_its_list(void**) {
   for (const char* user : {"-ann", "-eve", "-guest 77"}) assert_int_equal(std::ranges::count(told, user), 1);
 }
 
+// More than the connection takes in one answer: 70 servers with 1,000 people of a kilobyte.
+void the_lists_of_many_servers_are_read_in_parts(void**) {
+  RedisServer redis;
+  const std::string room = "chat:{" + std::to_string(cluster::partition_of("dev")) + "}dev";
+  const std::string filled = redis.command(
+      "EVAL \"local state, now = string.rep('x', 1000), redis.call('TIME')[1] "
+      "for i = 1, 70 do local id, list = 'ghost' .. i, {} "
+      "for j = 1, 1000 do list[2 * j - 1] = 'g' .. (i * 1000 + j) list[2 * j] = '1 5 Guest' .. state end "
+      "redis.call('ZADD', 'chat:{nodes}', '99999999999999', 4000 + i) "
+      "redis.call('HSET', 'chat:{nodes}:about', 4000 + i, id .. ' -') "
+      "redis.call('HSET', '" +
+      room +
+      ":p', id, '1 0 ' .. now) "
+      "redis.call('HSET', '" +
+      room + ":p:' .. id, unpack(list)) end return 'OK'\" 0");
+  assert_true(filled.starts_with("$2"));
+  Server server(redis);
+  const ClientPtr watcher = server.member("dev", "watcher");
+  wait_until([&] { return server.hub().presence("dev", false)->count == 70'001; });
+  assert_int_equal(server.store->stats().losses, 0);
+}
+
 void nothing_is_kept_of_a_room_without_presence(void**) {
   RedisServer redis;
   Node node(redis.url());
@@ -693,6 +744,8 @@ int main() {
       cmocka_unit_test(of_a_dropped_room_that_is_told_too),
       cmocka_unit_test(the_people_of_a_list_that_was_removed_have_left),
       cmocka_unit_test(lists_are_read_once_at_a_time),
+      cmocka_unit_test(lists_come_in_several_answers),
+      cmocka_unit_test(what_was_missed_between_two_answers_is_read_again),
       cmocka_unit_test(servers_have_time_to_come_back_after_redis),
       cmocka_unit_test(a_list_of_a_dead_server_is_asked_about_once),
       cmocka_unit_test(what_was_read_for_an_earlier_room_is_of_no_use),
@@ -716,6 +769,7 @@ int main() {
       cmocka_unit_test(a_lost_subscription_loses_nobody),
       cmocka_unit_test(a_flood_is_gathered),
       cmocka_unit_test(what_a_server_has_told_is_read_from_its_list),
+      cmocka_unit_test(the_lists_of_many_servers_are_read_in_parts),
       cmocka_unit_test(nothing_is_kept_of_a_room_without_presence),
   };
   return cmocka_run_group_tests_name("cluster/cluster_people", tests, nullptr, nullptr);
