@@ -271,6 +271,8 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     ours.cluster_dropped = cluster.dropped;
     ours.cluster_holes = cluster.holes;
     ours.cluster_losses = cluster.losses;
+    ours.cluster_islands_now = cluster.islands_now;
+    ours.cluster_merged = cluster.merged;
 
     // Counters of a newer version that this library does not have stay 0.
     std::memset(stats, 0, their_size);

@@ -581,6 +581,9 @@ void read_cluster(Reader& reader, const chat_server_options& given, net::ServerO
   }
   reader.range("options.cluster_ack_replicas", given.cluster_ack_replicas, 0, kMaxAckReplicas);
   options.cluster_ack_replicas = static_cast<std::uint32_t>(given.cluster_ack_replicas);
+  const int policy = raw_number(given.cluster_policy);
+  reader.range("options.cluster_policy", policy, CHAT_CLUSTER_HOLD, CHAT_CLUSTER_ISLAND);
+  options.cluster_islands = policy == CHAT_CLUSTER_ISLAND;
   if (given.cluster == nullptr) return;
   if (given.socket_io_cluster != nullptr) {
     reader.fault(invalid("options.socket_io_cluster", "and options.cluster exclude each other"));

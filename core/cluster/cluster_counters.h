@@ -18,6 +18,8 @@ struct ClusterCounters {
   Count losses = 0;
   Count rooms = 0;
   Count servers = 0;
+  Count merged = 0;
+  Count islands = 0;                            // rooms
   Count waiting = 0;                            // messages
   std::atomic<std::int64_t> waiting_bytes = 0;  // of all steps and messages that wait
   std::atomic<std::int64_t> command_bytes = 0;  // of commands that concern no room and wait

@@ -175,7 +175,7 @@ void ClusterStore::read(KeptQuery query, Done done) {
 }
 
 KeptRangePtr ClusterStore::read_now(const KeptQuery& query) {
-  if (!open_parts_[partition_of(query.room)])
+  if (!open_parts_[partition_of(query.room)] && !settings_.islands)
     return failed_range(query, {Error::unavailable, "the cluster is not available"});
   if (std::this_thread::get_id() == thread_.get_id())
     return failed_range(query, {Error::wrong_thread, "in a callback of the cluster"});
@@ -219,6 +219,8 @@ net::ClusterStats ClusterStore::stats() const {
   stats.up_now = up_;
   stats.rooms_now = counters_.rooms.load(std::memory_order_relaxed);
   stats.servers_now = counters_.servers.load(std::memory_order_relaxed);
+  stats.islands_now = counters_.islands.load(std::memory_order_relaxed);
+  stats.merged = counters_.merged.load(std::memory_order_relaxed);
   stats.waiting_now = counters_.waiting.load(std::memory_order_relaxed);
   return stats;
 }

@@ -74,8 +74,9 @@ class ClusterStore final : public RoomStore {
   // Whether all servers have had time to find Redis again after a loss.
   bool settled() const { return settled_; }
 
-  // Whether messages of rooms are numbered now: in a Redis Cluster also when those of a primary that is gone are not.
-  bool ready() const { return reaches_others_; }
+  // Whether messages of rooms are numbered now: in a Redis Cluster also when those of a primary that is gone are not, and here
+  // without any Redis.
+  bool ready() const { return reaches_others_ || settings_.islands; }
   net::ClusterStats stats() const;
 
   // For the logs. Errors of submit(): unavailable when too many bytes wait, stopped; the submission is moved away unless it fails.

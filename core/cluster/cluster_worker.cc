@@ -384,17 +384,42 @@ void ClusterWorker::on_timer() {
   if (hub_ == nullptr) return;
   compare_rooms();
   look_after_rooms();
+  tell_islands();
   people_.on_timer();
   if (stop_ms_ == 0) return;
   const bool waits = counters.waiting != 0 ||
                      std::ranges::any_of(shards_.all(), [](const auto& shard) { return shard->writes(); }) ||
                      std::ranges::any_of(busy_, [](const SharedRoom* room) { return room->has_changes(); });
-  if (!waits || shards_.any_open() == nullptr || ms >= stop_ms_) end();
+  // The messages of islands wait for Redis to come back.
+  const bool hopeless = shards_.any_open() == nullptr && counters.islands == 0;
+  if (!waits || hopeless || ms >= stop_ms_) end();
+}
+
+// One line for each change, whatever the number of rooms.
+void ClusterWorker::tell_islands() {
+  if (told_islands_ == (counters.islands != 0)) return;
+  told_islands_ = !told_islands_;
+  if (told_islands_) {
+    told_merged_ = counters.merged;
+    log(LogLevel::error, "cluster: without Redis this server numbers the messages of its rooms itself");
+  } else {
+    log(LogLevel::info, "cluster: the messages of this server are in the shared rooms: " +
+                            text_of(std::uint64_t{counters.merged - told_merged_}));
+  }
 }
 
 void ClusterWorker::end() {
   people_.stop();
   shards_.flush();
+  std::size_t lost = 0, lost_rooms = 0;
+  for (const auto& [name, room] : rooms_) {
+    lost += room->missing();
+    if (room->missing() != 0) ++lost_rooms;
+  }
+  if (lost != 0) {
+    log(LogLevel::error, "cluster: the server stops without Redis: " + text_of(std::uint64_t{lost}) + " messages of " +
+                             text_of(std::uint64_t{lost_rooms}) + " rooms are lost");
+  }
   const Status stopped{Error::stopped, "the server is stopping"};
   for (const auto& [name, room] : rooms_) room->stop(stopped);
   rooms_.clear();
@@ -455,6 +480,12 @@ Result<RoomHold> ClusterWorker::adopt(const std::string& room, const Position& t
                                       const std::vector<MessagePtr>& messages, const std::vector<RoomValue>& changed) {
   Result<RoomHold> hold = Status{};
   surely([&] { hold = hub_->adopt(room, top, messages, changed, now()); });
+  return hold;
+}
+
+Result<RoomHold> ClusterWorker::renumber(const std::string& room, const Position& top) {
+  Result<RoomHold> hold = Status{};
+  surely([&] { hold = hub_->renumber(room, top, now()); });
   return hold;
 }
 

@@ -72,6 +72,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void drop_if_unused(const std::string& name);
   void compare_rooms();
   void look_after_rooms();
+  void tell_islands();
   void on_timer();
   void end();
 
@@ -84,6 +85,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void receive(const std::shared_ptr<Message>& message) override;
   Result<RoomHold> adopt(const std::string& room, const Position& top, const std::vector<MessagePtr>& messages,
                          const std::vector<RoomValue>& changed) override;
+  Result<RoomHold> renumber(const std::string& room, const Position& top) override;
   std::vector<MessagePtr> kept(const std::string& room) override;
   void take_values(const std::string& room, const std::vector<RoomValue>& changed) override;
   void close_shared(const std::string& room, const std::string& epoch) override;
@@ -114,6 +116,8 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   Membership membership_;
   RedisShard* home_ = nullptr;  // has the lease
   bool told_up_ = false;
+  bool told_islands_ = false;
+  std::uint64_t told_merged_ = 0;
   std::int64_t last_tick_ms_ = 0;
   std::uint64_t tokens_ = 0;
   std::int64_t stop_ms_ = 0;  // not 0: the time at which the worker ends

@@ -57,6 +57,7 @@ RedisShard::RedisShard(uv_loop_t* loop, const ClusterSettings& settings, const r
       prepare_(redis::make_prepare(loop, this)) {}
 
 Status RedisShard::start() {
+  lost_ms_ = loop_ms();
   Status status = commands_.start();
   return status.ok() ? subscriber_.start() : status;
 }
@@ -78,6 +79,7 @@ void RedisShard::lost(const Status& why) {
   to_confirm_.clear();
   asking_replicas_ = false;
   const bool was_open = std::exchange(open_, false);
+  if (was_open) lost_ms_ = loop_ms();
   up_ = handed_over_ = settled_ = false;
   user_.on_down(*this, why, was_open);
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,9 @@ class RedisShard final : public RoomRedis {
 
   bool is_open() const override { return open_; }
   bool is_settled() const override { return settled_; }
+  std::optional<std::int64_t> lost_ms() const override {
+    return open_ ? std::nullopt : std::optional<std::int64_t>(lost_ms_);
+  }
   const std::string& run() const override { return run_; }
   bool is_full() const override;
   Status subscribe(std::string_view channel, redis::ReplyHandler done) override;
@@ -138,6 +142,7 @@ class RedisShard final : public RoomRedis {
   bool settled_ = false;      // all servers have
   std::uint64_t expected_servers_ = 0;
   std::int64_t open_ms_ = 0;
+  std::int64_t lost_ms_ = 0;   // when it was open last, or began
   std::int64_t heard_ms_ = 0;  // the last sign of life on the subscription
   std::int64_t next_sign_ms_ = 0;
   std::int64_t next_log_ms_ = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,8 @@ class RoomRedis {
   virtual bool is_open() const = 0;
   // All servers have handed over what they know above its logs. Constant false to true for one run().
   virtual bool is_settled() const = 0;
+  // When it was lost, in RoomHost::loop_ms(). nullopt: it is open, or rooms wait for another one.
+  virtual std::optional<std::int64_t> lost_ms() const = 0;
   // Identifies the process; empty while there is none.
   virtual const std::string& run() const = 0;
   // So much waits for answers that rooms ask for their positions later.
@@ -82,6 +85,7 @@ class RoomHost {
   virtual void receive(const std::shared_ptr<Message>& message) = 0;
   virtual Result<RoomHold> adopt(const std::string& room, const Position& top, const std::vector<MessagePtr>& messages,
                                  const std::vector<RoomValue>& values) = 0;
+  virtual Result<RoomHold> renumber(const std::string& room, const Position& top) = 0;
   virtual std::vector<MessagePtr> kept(const std::string& room) = 0;
   virtual void take_values(const std::string& room, const std::vector<RoomValue>& values) = 0;
   virtual void close_shared(const std::string& room, const std::string& epoch) = 0;

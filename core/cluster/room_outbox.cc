@@ -10,13 +10,6 @@
 #include "model/surely.h"
 
 namespace chat::cluster {
-namespace {
-
-constexpr std::size_t kBatchMessages = 256;
-constexpr std::size_t kBatchBytes = 1 << 20;
-
-}  // namespace
-
 void RoomOutbox::add(Submission& submission, bool is_held) {
   const Status full{Error::unavailable, "the cluster is not available: too many messages wait"};
   Waiting& added = waiting_.emplace_back();
@@ -83,6 +76,19 @@ void RoomOutbox::acknowledge_known(const std::vector<redis::Value>& items, const
   waiting_.insert(waiting_.begin(), std::make_move_iterator(sent.begin()), std::make_move_iterator(sent.end()));
 }
 
+MessagePtr RoomOutbox::number_first(const Position& place) {
+  Submission submission = std::move(waiting_.front().submission);
+  waiting_.pop_front();
+  submission.message->time_ms = host_.settings.clock().time_ms;
+  surely([&] { host_.commit(submission, place); });
+  return submission.message;
+}
+
+void RoomOutbox::fail_first(const Status& status) {
+  fail(waiting_.front(), status);
+  waiting_.pop_front();
+}
+
 void RoomOutbox::fail_all(const Status& status) {
   fail_sent(status);
   for (const Waiting& one : std::exchange(waiting_, {})) fail(one, status);
@@ -95,8 +101,7 @@ void RoomOutbox::fail_sent(const Status& status) {
 void RoomOutbox::fail_old(const Status& status, std::int64_t before_ms) {
   if (!sent_.empty() && sent_.front().since_ms <= before_ms) fail_sent(status);
   while (sent_.empty() && !waiting_.empty() && waiting_.front().since_ms <= before_ms) {
-    fail(waiting_.front(), status);
-    waiting_.pop_front();
+    fail_first(status);
   }
 }
 

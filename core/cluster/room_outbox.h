@@ -19,6 +19,10 @@ class RoomOutbox {
   RoomOutbox(const RoomOutbox&) = delete;
   RoomOutbox& operator=(const RoomOutbox&) = delete;
 
+  // Of a batch; the last message may exceed the bytes.
+  static constexpr std::size_t kBatchMessages = 256;
+  static constexpr std::size_t kBatchBytes = 1 << 20;
+
   // What a message counts among the bytes that wait.
   static constexpr std::int64_t kStepBytes = 128;
   static std::int64_t bytes_of(const Message& message) {
@@ -56,6 +60,13 @@ class RoomOutbox {
   // Nothing of the batch was published, because some of its messages have been before: index (from 1), seq, index, seq... from
   // items[1] on. The others wait again.
   void acknowledge_known(const std::vector<redis::Value>& items, const std::string& epoch);
+
+  // The first that waits; something must wait.
+  std::int64_t first_bytes() const { return waiting_.front().bytes; }
+  std::int64_t first_ms() const { return waiting_.front().since_ms; }
+  // The hub delivers it under this number. It still counts among what waits.
+  MessagePtr number_first(const Position& place);
+  void fail_first(const Status& status);
 
   void fail_all(const Status& status);
   void fail_sent(const Status& status);

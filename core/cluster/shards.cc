@@ -14,6 +14,7 @@ class Shards::Nowhere final : public RoomRedis {
  public:
   bool is_open() const override { return false; }
   bool is_settled() const override { return false; }
+  std::optional<std::int64_t> lost_ms() const override { return std::nullopt; }
   const std::string& run() const override {
     static const std::string none;
     return none;

@@ -91,6 +91,7 @@ void SharedRoom::must_adopt() {
 // The room was closed: what waits for it has come too late.
 void SharedRoom::drop_content() {
   outbox_.fail_all({Error::no_such_room, "the room was closed"});
+  island_.reset();
   unwritten_.clear();
   ahead_.clear();
   values_version_.clear();
@@ -108,6 +109,7 @@ void SharedRoom::on_lost() {
   retry_ms_ = 0;
   known_.clear();
   outbox_.set_confirmed(host_.settings.ack_replicas == 0);
+  if (island_) island_->interrupt();
   ++attempt_;
   ++session_;
 }
@@ -134,13 +136,19 @@ void SharedRoom::attend() noexcept {
 }
 
 void SharedRoom::advance() {
-  if (!redis_->is_open() || host_.loop_ms() < retry_ms_) return;
+  if (!redis_->is_open()) {
+    live_alone();
+    return;
+  }
+  if (host_.loop_ms() < retry_ms_) return;
   if (state_ == State::closed && !subscribed_) {
     subscribe();
   } else if (state_ == State::closed && !close_epoch_.empty()) {
     restart();
   } else if (state_ == State::closed || (state_ == State::settling && redis_->is_settled())) {
     ask_position();
+  } else if (state_ == State::merging) {
+    merge_next();
   } else if (is_open()) {
     write_values();
     publish();
@@ -152,8 +160,13 @@ void SharedRoom::look_after() {
   // A busy room is not open for a moment when something is fetched.
   if (is_open()) open_ms_ = ms;
   const std::int64_t before_ms = ms - host_.settings.hold_ms;
-  const bool silent = !is_open() && open_ms_ <= before_ms;
+  const bool silent = !is_open() && open_ms_ <= before_ms && !may_be_island();
   const Status silence = unavailable("Redis does not answer");
+  if (silent && island_) {  // Redis is there, but the room does not open
+    const bool late = (outbox_.waits() && outbox_.first_ms() <= before_ms) ||
+                      (!readers_.empty() && readers_.front().since_ms <= before_ms);
+    if (late) surely([&] { serve_alone(); });
+  }
   // An open room has readers while its people are read.
   if ((silent || is_open()) && !readers_.empty() && readers_.front().since_ms <= before_ms) answer_readers(silence);
   if (silent) {
@@ -180,11 +193,12 @@ bool SharedRoom::is_busy() const {
 
 bool SharedRoom::has_handed_over() const {
   const bool knows_more = !epoch_.empty() && !must_adopt_ && run_ != redis_->run();
-  return !knows_more || state_ == State::settling;
+  return !knows_more || state_ == State::settling || state_ == State::merging;
 }
 
 bool SharedRoom::is_unused() const {
-  return logs_ == 0 && outbox_.empty() && readers_.empty() && close_epoch_.empty() && unwritten_.empty();
+  return logs_ == 0 && outbox_.empty() && readers_.empty() && close_epoch_.empty() && unwritten_.empty() &&
+         (!island_ || island_->empty());
 }
 
 // Redis answers with an error. The room is tried again a little later.
@@ -249,7 +263,7 @@ void SharedRoom::ask_position() {
   }
   state_ = State::opening;
   values_changed_ = false;
-  const bool from_start = must_adopt_;
+  const bool from_start = must_adopt_ || (island_ && island_->is_merged());
   const std::uint64_t attempt = ++attempt_;
   const auto answered = [attempt, from_start, weak = weak_from_this()](redis::Reply&& reply) {
     const SharedRoomPtr found = weak.lock();
@@ -257,7 +271,7 @@ void SharedRoom::ask_position() {
     if (found->must_adopt_ && !from_start) {
       found->ask_position();
     } else {
-      found->on_position(reply.value);
+      found->on_position(reply.value, from_start);
     }
   };
   const std::vector<std::string_view> names = {keys.meta, keys.stream, keys.values, keys.ids};
@@ -282,13 +296,16 @@ std::vector<std::string> SharedRoom::position_query(bool from_start) {
                                    text_of(most_bytes(settings.limits)),
                                    text_of(settings.idle_ms),
                                    keys.channel,
-                                   outbox_.is_sent() ? outbox_.token() : std::string(),
+                                   island_             ? island_->lost_token
+                                   : outbox_.is_sent() ? outbox_.token()
+                                                       : std::string(),
                                    values_version_,
                                    text_of(settings.message_id_window_ms),
                                    tell_above_ ? "1" : "0"};
   if (from_start || !tell_above_) return args;
+  const std::string& hub_epoch = island_ ? island_->epoch : epoch_;
   for (const MessagePtr& message : host_.kept(name)) {
-    if (message->epoch != epoch_ || message->seq > seq_ || message->seq <= *tell_above_) continue;
+    if (message->epoch != hub_epoch || message->seq > seq_ || message->seq <= *tell_above_) continue;
     std::string batch;
     write_message(*message, batch);
     args.insert(args.end(),
@@ -297,7 +314,7 @@ std::vector<std::string> SharedRoom::position_query(bool from_start) {
   return args;
 }
 
-void SharedRoom::on_position(redis::Value& answer) {
+void SharedRoom::on_position(redis::Value& answer, bool from_start) {
   PositionAnswer position = PositionAnswer::read(answer);
   switch (position.kind) {
     case PositionAnswer::Kind::wait:
@@ -313,15 +330,19 @@ void SharedRoom::on_position(redis::Value& answer) {
       refuse(answer);
       return;
     case PositionAnswer::Kind::open:
-      take_position(std::move(position));
+      take_position(std::move(position), from_start);
   }
 }
 
-void SharedRoom::take_position(PositionAnswer position) {
+void SharedRoom::take_position(PositionAnswer position, bool from_start) {
+  if (island_ && !(from_start && island_->is_merged())) {
+    merge(position);
+    return;
+  }
   std::vector<Batch>& batches = position.batches;
-  const bool same_epoch = position.epoch == epoch_;
-  const bool continues =
-      !must_adopt_ && same_epoch && (batches.empty() ? position.top <= seq_ : batches.front().first <= seq_ + 1);
+  const bool same_epoch = position.epoch == epoch_ && (!island_ || island_->has_base());
+  const bool continues = !must_adopt_ && !island_ && same_epoch &&
+                         (batches.empty() ? position.top <= seq_ : batches.front().first <= seq_ + 1);
   // What another Redis has lost of the values is given to it again. A slot that moved has lost nothing.
   const std::string& run = redis_->run();
   const std::uint64_t version = number_in<std::uint64_t>(position.values_version).value_or(0);
@@ -339,6 +360,7 @@ void SharedRoom::take_position(PositionAnswer position) {
       state_ = State::closed;
       return;
     }
+    end_island();
   } else if (!values.empty()) {
     host_.take_values(name, values);
   }
@@ -406,7 +428,7 @@ void SharedRoom::answer_readers(const Status& status, const RoomHold& hold) {
     surely([&] {
       auto range = std::make_shared<KeptRange>();
       range->status = status;
-      range->epoch = epoch_;
+      range->epoch = island_ ? island_->epoch : epoch_;
       range->hold = hold;
       reader.done(std::move(range));
     });
@@ -425,20 +447,25 @@ void SharedRoom::publish() {
   }
 }
 
-void SharedRoom::send_batch() {
+Status SharedRoom::send(RoomOutbox::Parcel parcel, std::size_t count, const std::string& token,
+                        redis::ReplyHandler answered) {
   const ClusterSettings& settings = host_.settings;
-  RoomOutbox::Parcel parcel = outbox_.next();
   std::vector<std::string> args = {redis_->run(),
                                    epoch_,
                                    text_of(most_entries(settings.limits)),
                                    keys.channel,
-                                   text_of(std::uint64_t{outbox_.sent_count()}),
+                                   text_of(std::uint64_t{count}),
                                    std::move(parcel.messages),
-                                   outbox_.token(),
+                                   token,
                                    text_of(settings.message_id_window_ms),
                                    text_of(settings.idle_ms),
                                    text_of(most_bytes(settings.limits))};
   args.insert(args.end(), std::make_move_iterator(parcel.ids.begin()), std::make_move_iterator(parcel.ids.end()));
+  return redis_->run_script(Script::publish, {keys.meta, keys.stream, keys.ids}, args, std::move(answered));
+}
+
+void SharedRoom::send_batch() {
+  RoomOutbox::Parcel parcel = outbox_.next();
   const auto answered = [session = session_, token = outbox_.token(), weak = weak_from_this()](redis::Reply&& reply) {
     const SharedRoomPtr found = weak.lock();
     // When the answer is lost, the stream tells after the next connection.
@@ -447,7 +474,7 @@ void SharedRoom::send_batch() {
   own_first_ = 0;
   if (!outbox_.is_confirmed()) ask_replicas();
   ClusterCounters::add(host_.counters.batches);
-  if (!redis_->run_script(Script::publish, {keys.meta, keys.stream, keys.ids}, args, answered).ok()) {
+  if (!send(std::move(parcel), outbox_.sent_count(), outbox_.token(), answered).ok()) {
     outbox_.take_back();
     host_.is_busy(*this);
   }
@@ -513,6 +540,138 @@ void SharedRoom::on_confirmed(bool enough) {
   publish();
 }
 
+// An island ---------------------------------------------------------------------------------------------------------------
+
+// Redis is gone. A room becomes an island when somebody needs it, and not before Redis was gone for as long as messages wait.
+void SharedRoom::live_alone() {
+  if (!may_be_island() || (outbox_.empty() && readers_.empty())) return;
+  if (!island_ && host_.loop_ms() - *redis_->lost_ms() < host_.settings.hold_ms) return;
+  serve_alone();
+}
+
+void SharedRoom::serve_alone() {
+  if ((!island_ || must_adopt_) && !become_island()) return;
+  number_here();
+}
+
+// False: the hub does not take the room; whoever waits knows why.
+bool SharedRoom::become_island() {
+  std::unique_ptr<RoomIsland> made;
+  if (!island_) {
+    std::string lost_token = outbox_.is_sent() ? outbox_.token() : std::string();
+    const std::uint64_t base = must_adopt_ ? 0 : seq_;
+    made = std::make_unique<RoomIsland>(host_.settings, host_.counters, host_.settings.make_epoch(), base,
+                                        std::move(lost_token));
+    if (outbox_.is_sent()) made->was_sent(outbox_.sent_count());
+  }
+  const RoomIsland& island = made ? *made : *island_;
+  const Position top{island.epoch, island.seq()};
+  Result<RoomHold> hold =
+      must_adopt_ ? host_.adopt(name, top, island.messages(), host_.values.of(name)) : host_.renumber(name, top);
+  if (!hold.ok()) {
+    outbox_.fail_all(hold.status());
+    answer_readers(hold.status());
+    return false;
+  }
+  if (made) {
+    if (must_adopt_) {  // the shared room's messages are not here any more
+      epoch_.clear();
+      seq_ = 0;
+    }
+    island_ = std::move(made);
+  }
+  must_adopt_ = false;
+  keep_ms_ = host_.loop_ms() + kKeepMs;
+  answer_readers({}, *hold);
+  return true;
+}
+
+void SharedRoom::number_here() {
+  outbox_.take_back();
+  while (outbox_.waits()) {
+    const std::int64_t bytes = outbox_.first_bytes();
+    if (island_->is_full(bytes)) {
+      outbox_.fail_first(unavailable("too many messages wait"));
+      continue;
+    }
+    island_->reserve();
+    island_->add(outbox_.number_first({island_->epoch, island_->seq() + 1}), bytes);
+  }
+  answer_readers({});
+}
+
+// Redis is back. The messages of the island are published while the hub's room stays as it is.
+void SharedRoom::merge(const PositionAnswer& position) {
+  const bool same_epoch = position.epoch == epoch_;
+  island_->match(position.batches, same_epoch, position.own_first);
+  if (!same_epoch) {
+    epoch_ = position.epoch;
+    seq_ = 0;
+  }
+  tell_above_.reset();
+  state_ = State::merging;
+  attend();
+}
+
+void SharedRoom::merge_next() {
+  if (island_->is_sent()) return;
+  if (!island_->is_merged()) {
+    RoomOutbox::Parcel parcel;
+    try {
+      parcel = island_->next(host_.make_token());
+      if (island_->is_sent()) {
+        const auto answered = [session = session_, token = island_->token(),
+                               weak = weak_from_this()](redis::Reply&& reply) {
+          const SharedRoomPtr found = weak.lock();
+          // When the answer is lost, the stream and the ids tell after the next connection.
+          if (found && found->session_ == session && reply.answered()) found->on_merged(token, reply.value);
+        };
+        if (!send(std::move(parcel), island_->sent_count(), island_->token(), answered).ok()) island_->take_back();
+        return;
+      }
+    } catch (const std::bad_alloc&) {
+      island_->take_back();  // look_after() tries again
+      return;
+    }
+  }
+  if (logs_ == 0 && readers_.empty() && outbox_.empty()) {  // nobody needs the room here
+    end_island();
+    must_adopt();
+    state_ = State::closed;
+    return;
+  }
+  ask_position();  // from the start
+}
+
+void SharedRoom::on_merged(const std::string& token, const redis::Value& answer) {
+  if (!island_ || !island_->is_sent() || island_->token() != token) return;
+  const std::string_view kind =
+      answer.is_array() && !answer.items.empty() ? std::string_view(answer.items[0].text) : "";
+  const std::uint64_t first =
+      kind == "OK" && answer.items.size() == 3 ? number_in<std::uint64_t>(answer.items[1]).value_or(0) : 0;
+  if (first != 0) {
+    island_->published(first);
+  } else if (kind == "TWICE") {
+    island_->known(answer.items);
+  } else {
+    island_->take_back();
+    if (kind == "MOVED") {
+      state_ = State::closed;
+    } else {
+      (void)refuse(answer);  // it is tried again
+    }
+  }
+  attend();
+}
+
+void SharedRoom::end_island() {
+  if (!island_) return;
+  ClusterCounters::add(host_.counters.merged, island_->merged());
+  island_.reset();
+}
+
+// Values ------------------------------------------------------------------------------------------------------------------
+
 // Gives Redis what it does not have of the room's values.
 void SharedRoom::write_values() {
   if (unwritten_.empty() || writing_values_ || host_.loop_ms() < retry_ms_) return;
@@ -560,6 +719,7 @@ void SharedRoom::on_batch(std::string_view notice) {
     ask_position();
     return;
   }
+  if (island_ && batch->token == island_->token()) return;  // the position will have it
   take_batch(std::move(*batch));
   publish();
 }
@@ -574,7 +734,7 @@ void SharedRoom::on_closed(std::string_view notice) {
   close_epoch_.clear();  // it is closed
   epoch_ = epoch;
   seq_ = 0;
-  if (is_open() || state_ == State::opening) ask_position();
+  if (is_open() || state_ == State::opening || state_ == State::merging) ask_position();
 }
 
 // Another server has set values.

@@ -1,7 +1,7 @@
 // A room of the cluster, as one server has it: a state machine that brings it from closed to open, publishes what waits for it
 // in one batch at a time, and gives the hub every message in its order, from whichever is first: the answer, the notice, or the
-// stream when a notice is missing. It decides from the answers and notices of its Redis; see room_host.h. The worker's thread
-// only.
+// stream when a notice is missing. Without Redis it can be an island for a time. It decides from the answers and notices of its
+// Redis; see room_host.h. The worker's thread only.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "cluster/batches_ahead.h"
 #include "cluster/position_answer.h"
 #include "cluster/room_host.h"
+#include "cluster/room_island.h"
 #include "cluster/room_keys.h"
 #include "cluster/room_outbox.h"
 
@@ -27,6 +28,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
     subscribing,  // its channel
     opening,      // asked for its position
     settling,     // not all servers have handed over after a restart or a fail-over of Redis
+    merging,      // the messages of the island are being published
     open,
   };
 
@@ -64,6 +66,9 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   // Refuses everything that waits.
   void stop(const Status& status);
 
+  // Messages of the island that the shared room does not have.
+  std::size_t missing() const { return island_ ? island_->missing() : 0; }
+
   // Something waits, or the room is not open.
   bool is_busy() const;
   // Changes that Redis has to have before the server stops.
@@ -94,13 +99,24 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
 
   void ask_position();
   std::vector<std::string> position_query(bool from_start);
-  void on_position(redis::Value& answer);
-  void take_position(PositionAnswer position);
+  void on_position(redis::Value& answer, bool from_start);
+  void take_position(PositionAnswer position, bool from_start);
   RoomHold adopt(const PositionAnswer& position, const std::vector<RoomValue>& values);
   void answer_readers(const Status& status, const RoomHold& hold = nullptr);
 
+  bool may_be_island() const { return host_.settings.islands && redis_->lost_ms(); }
+  void live_alone();
+  void serve_alone();
+  bool become_island();
+  void number_here();
+  void merge(const PositionAnswer& position);
+  void merge_next();
+  void on_merged(const std::string& token, const redis::Value& answer);
+  void end_island();
+
   void publish();
   void send_batch();
+  Status send(RoomOutbox::Parcel parcel, std::size_t count, const std::string& token, redis::ReplyHandler answered);
   void on_published(const std::string& token, const redis::Value& answer);
   void ask_replicas();
   void on_confirmed(bool enough);
@@ -120,11 +136,12 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   std::uint64_t attempt_ = 0;  // answers to earlier ones are ignored
   std::uint64_t session_ = 0;  // of its Redis: counts its losses
   bool subscribed_ = false;
-  std::int64_t logs_ = 0;    // of the hub: one, two for a moment
-  std::string epoch_;        // empty: the position is not known
-  std::uint64_t seq_ = 0;    // everything up to here has been given to the hub
-  std::string run_;          // the Redis that gave the position
-  std::string close_epoch_;  // not empty: the room is to be closed first, and continues in this epoch
+  std::int64_t logs_ = 0;               // of the hub: one, two for a moment
+  std::string epoch_;                   // empty: the position is not known
+  std::uint64_t seq_ = 0;               // everything up to here has been given to the hub
+  std::string run_;                     // the Redis that gave the position
+  std::string close_epoch_;             // not empty: the room is to be closed first, and continues in this epoch
+  std::unique_ptr<RoomIsland> island_;  // the hub's room is in its epoch; epoch_ and seq_ are those of the shared room
   RoomOutbox outbox_;
   std::uint64_t own_first_ = 0;      // not 0: the first seq of the sent batch, which the hub may have already
   std::vector<redis::Value> known_;  // Redis' answer that messages of the sent batch have been before

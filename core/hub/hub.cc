@@ -779,27 +779,58 @@ Result<RoomHold> Hub::adopt(std::string_view name, const Position& top, const st
   Status status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
     hold = rooms_.hold(room.shared_from_this());
     apply_rules(room, values, now);  // before others can see that the position is known
-    const Position before{room.log->epoch(), room.log->seq()};
-    const bool moves = before.epoch != top.epoch || before.seq != top.seq;
-    std::deque<std::pair<ReservedPosts, Joined>> notices;
-    for (const auto& [id, member] : room.members) {
-      if (!moves) break;
-      Joined joined;
-      joined.client = id;
-      joined.room = room.name;
-      joined.epoch = top.epoch;
-      joined.seq = top.seq;
-      joined.resumed = joined.already = joined.renumbered = true;
-      joined.complete = false;
-      const Standing who = member.client->standing_in(room.name);
-      joined.role = room.rules.role_of(who);
-      if (joined.role < Role::moderator) joined.slow_mode_ms = room.rules.modes().slow_mode_ms;
-      if (!who.user_id.empty()) joined.seen = markers_of(room).of(who.user_id);
-      notices.emplace_back(*inboxes_[member.loop], std::move(joined));
+    move(room, top, messages, false, now);
+    take_markers(room, values, now);
+    expel_excluded(room, now);
+    return {};
+  });
+  if (!status.ok()) return status;
+  return hold;
+}
+
+Result<RoomHold> Hub::renumber(std::string_view name, const Position& top, Moment now) {
+  RoomHold hold;
+  std::optional<Refusal> refusal;
+  const auto routing = routing_.share();
+  Status status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    hold = rooms_.hold(room.shared_from_this());
+    std::vector<MessagePtr> messages = room.log->after(0, 0).messages;
+    for (MessagePtr& message : messages) {
+      auto copy = std::make_shared<Message>(*message);
+      copy->epoch = top.epoch;
+      message = std::move(copy);
     }
-    rooms_.count_history(room.log->adopt(top, messages));
-    rooms_.count_history(room.log->expire(now.age_ms));
-    for (auto& [place, joined] : notices) {
+    move(room, top, messages, true, now);
+    return {};
+  });
+  if (!status.ok()) return status;
+  return hold;
+}
+
+void Hub::move(Room& room, const Position& top, const std::vector<MessagePtr>& messages, bool continues, Moment now) {
+  const Position before{room.log->epoch(), room.log->seq()};
+  const bool moves = before.epoch != top.epoch || before.seq != top.seq;
+  std::deque<std::pair<ReservedPosts, Joined>> notices;
+  for (const auto& [id, member] : room.members) {
+    if (!moves) break;
+    Joined joined;
+    joined.client = id;
+    joined.room = room.name;
+    joined.epoch = top.epoch;
+    joined.seq = top.seq;
+    joined.already = joined.renumbered = true;
+    joined.resumed = !continues;
+    joined.complete = continues;
+    const Standing who = member.client->standing_in(room.name);
+    joined.role = room.rules.role_of(who);
+    if (joined.role < Role::moderator) joined.slow_mode_ms = room.rules.modes().slow_mode_ms;
+    if (!who.user_id.empty()) joined.seen = markers_of(room).of(who.user_id);
+    notices.emplace_back(*inboxes_[member.loop], std::move(joined));
+  }
+  rooms_.count_history(room.log->adopt(top, messages));
+  rooms_.count_history(room.log->expire(now.age_ms));
+  for (auto& [place, joined] : notices) {
+    if (!continues) {
       try {
         KeptMessages missed = without_empty(room.missed_since(before));
         joined.missed = std::move(missed.messages);
@@ -807,14 +838,9 @@ Result<RoomHold> Hub::adopt(std::string_view name, const Position& top, const st
       } catch (const std::bad_alloc&) {
         joined.missed.clear();  // it is told that it has missed some
       }
-      place.post(std::move(joined));
     }
-    take_markers(room, values, now);
-    expel_excluded(room, now);
-    return {};
-  });
-  if (!status.ok()) return status;
-  return hold;
+    place.post(std::move(joined));
+  }
 }
 
 std::vector<MessagePtr> Hub::kept(std::string_view name) {

@@ -315,6 +315,9 @@ class Hub {
   // long as the result does. Errors: those of a join.
   Result<RoomHold> adopt(std::string_view room, const Position& top, const std::vector<MessagePtr>& messages,
                          const std::vector<RoomValue>& values, Moment now);
+  // The room goes on at this position of another numbering, with the messages that it has, under their numbers. Members are told,
+  // and have missed nothing. The rest as adopt().
+  Result<RoomHold> renumber(std::string_view room, const Position& top, Moment now);
   // The messages and events of the room in memory, oldest first.
   std::vector<MessagePtr> kept(std::string_view room);
   // Values of the room were set elsewhere (RoomStore::keep_value()), an empty one was removed. Removes members that may not be
@@ -377,6 +380,9 @@ class Hub {
   SourceTable& sources() { return sources_; }
 
  private:
+  // Gives the room a position and these messages, and tells its members. continues: they have had all of the messages. When it
+  // throws, nothing has changed. Call with routing_ held.
+  void move(Room& room, const Position& top, const std::vector<MessagePtr>& messages, bool continues, Moment now);
   // Call with routing_ held. With replay_bytes (restore()), all messages after `since` must be available and fit into
   // *replay_bytes, which is reduced by their size, and the client must not be a member yet; otherwise wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Cluster>> Cluster::open(const ServerOptions& options, App
   settings.prefix = options.cluster_prefix;
   settings.limits = options.hub.history;
   settings.ack_replicas = options.cluster_ack_replicas;
+  settings.islands = options.cluster_islands;
   settings.message_id_window_ms = options.hub.message_ids.window_ms;
   settings.id = random_id();
   settings.about = about_this_server();

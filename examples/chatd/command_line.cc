@@ -269,6 +269,9 @@ void CommandLine::add_limits() {
   text("socket-io-cluster", "URL", "a guest of the Socket.IO cluster at this Redis", options_.socket_io_cluster);
   value("cluster-ack-replicas", "N", "0 replicas of Redis that have a message when it is acknowledged",
         options_.server.cluster_ack_replicas, number_from(0, 16));
+  value("cluster-policy", "hold|island", "hold; island: without Redis the server numbers messages itself",
+        options_.server.cluster_policy,
+        one_of<chat_cluster_policy>({{"hold", CHAT_CLUSTER_HOLD}, {"island", CHAT_CLUSTER_ISLAND}}));
   value("presence", "off|counts|full", "off; what members learn about who is in their room", options_.server.presence,
         one_of<chat_presence_level>(
             {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));

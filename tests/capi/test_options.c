@@ -602,6 +602,12 @@ static void a_cluster_is_checked(void **state) {
   }
   options.cluster_ack_replicas = 16;
   starts(&options);
+  for (i = 0; i < 2; i++) {
+    options.cluster_policy = (chat_cluster_policy)(i == 0 ? -1 : CHAT_CLUSTER_ISLAND + 1);
+    invalid(&options, "options.cluster_policy");
+  }
+  options.cluster_policy = CHAT_CLUSTER_ISLAND;
+  starts(&options);
   options.cluster = "";
   invalid(&options, "options.cluster");
   options.cluster = "redis://127.0.0.1";

@@ -75,12 +75,21 @@ static const option_field numbers[] = {
 };
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
-static const option_field small_numbers[] = {
-    FIELD(threads),        FIELD(history_off),         FIELD(permessage_deflate),
-    FIELD(outbox_policy),  FIELD(log_level),           FIELD(recovery_asks_on_connect),
-    FIELD(http_lists),     FIELD(history_sync),        FIELD(history_on_failure),
-    FIELD(presence),       FIELD(moderation_events),   FIELD(unique_names),
-    FIELD(history_search), FIELD(cluster_ack_replicas)};
+static const option_field small_numbers[] = {FIELD(threads),
+                                             FIELD(history_off),
+                                             FIELD(permessage_deflate),
+                                             FIELD(outbox_policy),
+                                             FIELD(log_level),
+                                             FIELD(recovery_asks_on_connect),
+                                             FIELD(http_lists),
+                                             FIELD(history_sync),
+                                             FIELD(history_on_failure),
+                                             FIELD(presence),
+                                             FIELD(moderation_events),
+                                             FIELD(unique_names),
+                                             FIELD(history_search),
+                                             FIELD(cluster_ack_replicas),
+                                             FIELD(cluster_policy)};
 
 static const option_field texts[] = {FIELD(default_room),
                                      FIELD(socket_io_client_directory),

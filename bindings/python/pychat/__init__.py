@@ -19,6 +19,7 @@ from ._cluster import read_cluster
 from ._enums import (
     UNLIMITED,
     Action,
+    ClusterPolicy,
     EventKind,
     HistoryFailure,
     HistorySearch,
@@ -123,6 +124,7 @@ __all__ = [
     "ChatSystemError",
     "Client",
     "ClientInfo",
+    "ClusterPolicy",
     "ClusterServer",
     "ClusterStatus",
     "ConnectRequest",

@@ -61,6 +61,15 @@ class HistoryFailure(enum.IntEnum):
     """They are published without being kept."""
 
 
+class ClusterPolicy(enum.IntEnum):
+    """What a server of a cluster does when Redis is gone for more than 5 seconds."""
+
+    HOLD = 0
+    """Messages fail with UnavailableError, and new rooms cannot be entered."""
+    ISLAND = 1
+    """It numbers messages itself, and adds them to the shared rooms when Redis is back."""
+
+
 class HistorySearch(enum.IntEnum):
     """How messages of a kept history are found by their text."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
 from ._enums import (
+    ClusterPolicy,
     HistoryFailure,
     HistorySearch,
     HistorySync,
@@ -160,6 +161,7 @@ class ServerOptions(TypedDict, total=False):
     """Where the Redis is of a Socket.IO cluster of which the server is a guest, such as "redis://localhost?adapter=sharded"."""
     cluster_ack_replicas: int
     """So many replicas of Redis have a message before it is acknowledged."""
+    cluster_policy: ClusterPolicy
 
     presence: PresenceLevel
     presence_grace_ms: int

@@ -77,6 +77,9 @@ class Stats:
     cluster_dropped: int = 0
     cluster_holes: int = 0
     cluster_losses: int = 0
+    cluster_islands_now: int = 0
+    """Rooms whose messages the server numbers itself: ClusterPolicy.ISLAND."""
+    cluster_merged: int = 0
 
 
 @dataclass(frozen=True)

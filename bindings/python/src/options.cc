@@ -151,6 +151,8 @@ void Options::set(const std::string& name, py::handle value) {
     options_.history_sync = static_cast<chat_history_sync>(number<int>(value));
   } else if (name == "history_search") {
     options_.history_search = static_cast<chat_history_search>(number<int>(value));
+  } else if (name == "cluster_policy") {
+    options_.cluster_policy = static_cast<chat_cluster_policy>(number<int>(value));
   } else if (name == "presence") {
     options_.presence = static_cast<chat_presence_level>(number<int>(value));
   } else if (name == "presence_event") {

@@ -268,6 +268,12 @@ typedef enum chat_history_search {
   CHAT_HISTORY_SEARCH_PARTS = 2  /* by any three or more characters in a row */
 } chat_history_search;
 
+/* What a server of a cluster does when Redis is gone for more than 5 s; see cluster_policy. */
+typedef enum chat_cluster_policy {
+  CHAT_CLUSTER_HOLD = 0,  /* messages fail with UNAVAILABLE, and new rooms cannot be entered */
+  CHAT_CLUSTER_ISLAND = 1 /* it numbers messages itself, and adds them to the shared rooms when Redis is back */
+} chat_cluster_policy;
+
 /* What the members of a room learn about each other; see presence. */
 typedef enum chat_presence_level {
   CHAT_PRESENCE_OFF = 0,    /* nothing */
@@ -1033,7 +1039,8 @@ typedef struct chat_server_options {
    * A message is acknowledged, and delivered by this server, when so many replicas of Redis have it, at most 16. It fails with
    * UNAVAILABLE when they do not have it within 1 s, but is published then.
    */
-  int cluster_ack_replicas; /* 0: a message is acknowledged when the primary has it */
+  int cluster_ack_replicas;           /* 0: a message is acknowledged when the primary has it */
+  chat_cluster_policy cluster_policy; /* without Redis; docs/cluster.md#islands. The server always starts with Redis */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -1060,7 +1067,7 @@ typedef struct chat_server_options {
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
         CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
-        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL, NULL, 0                                            \
+        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL, NULL, 0, CHAT_CLUSTER_HOLD                         \
   }
 
 /*
@@ -1500,6 +1507,8 @@ typedef struct chat_stats {
   uint64_t cluster_dropped; /* unnumbered messages that could not be passed on, and messages that could not be read */
   uint64_t cluster_holes;   /* times that messages were fetched because a notice was missing */
   uint64_t cluster_losses;  /* times that Redis was lost */
+  uint64_t cluster_islands_now; /* rooms whose messages this server numbers itself: CHAT_CLUSTER_ISLAND */
+  uint64_t cluster_merged;      /* messages that were added to their shared rooms after that */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 

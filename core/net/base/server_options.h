@@ -129,6 +129,7 @@ struct ServerOptions {
   std::string cluster_prefix = "chat:";
   std::string socket_io_cluster;           // guest/guest_settings.h; empty: this server is no guest
   std::uint32_t cluster_ack_replicas = 0;  // of Redis that have a message before it is acknowledged
+  bool cluster_islands = false;            // without Redis the server numbers messages itself
 
   HubOptions hub;
 };

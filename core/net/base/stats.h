@@ -64,6 +64,8 @@ struct ClusterStats {
   std::uint64_t rooms_now = 0;
   std::uint64_t servers_now = 0;
   std::uint64_t waiting_now = 0;  // messages
+  std::uint64_t islands_now = 0;  // rooms whose messages this server numbers itself
+  std::uint64_t merged = 0;       // messages of islands that Redis has numbered again
 };
 
 // Why a guest of a Socket.IO cluster did not pass something on.

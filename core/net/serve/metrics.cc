@@ -120,6 +120,10 @@ void add_cluster(Families& families, const ClusterStats& cluster) {
   families.counter("libchat_cluster_holes_total", "Times that messages were fetched because a notice was missing.",
                    cluster.holes);
   families.counter("libchat_cluster_losses_total", "Times that Redis was lost.", cluster.losses);
+  families.gauge("libchat_cluster_islands", "Rooms whose messages this server numbers itself, without Redis.",
+                 static_cast<double>(cluster.islands_now));
+  families.counter("libchat_cluster_merged_total", "Messages of these that were added to their shared rooms.",
+                   cluster.merged);
 }
 
 void add_guest(Families& families, const GuestStats& guest) {

@@ -49,6 +49,7 @@ def value_for(name):
         "history_sync": pychat.HistorySync.FULL,
         "history_on_failure": pychat.HistoryFailure.FORGET,
         "history_search": pychat.HistorySearch.WORDS,
+        "cluster_policy": pychat.ClusterPolicy.ISLAND,
         "presence": pychat.PresenceLevel.FULL,
     }
     if name in special:
@@ -102,6 +103,7 @@ ENUMERATIONS = {
     "chat_history_sync": (pychat.HistorySync, "CHAT_HISTORY_SYNC_"),
     "chat_history_failure": (pychat.HistoryFailure, "CHAT_HISTORY_"),
     "chat_history_search": (pychat.HistorySearch, "CHAT_HISTORY_SEARCH_"),
+    "chat_cluster_policy": (pychat.ClusterPolicy, "CHAT_CLUSTER_"),
     "chat_presence_level": (pychat.PresenceLevel, "CHAT_PRESENCE_"),
     "chat_log_level": (pychat.LogLevel, "CHAT_LOG_"),
     "chat_verdict": (pychat.Verdict, "CHAT_"),

@@ -76,13 +76,14 @@ Value wait_for(const std::function<void(std::function<void(Value)>)>& ask) {
 // A server of the cluster.
 struct Node {
   explicit Node(const std::string& url, std::int64_t hold_ms = 5'000) : Node(url, hold_ms, {}) {}
-  Node(const std::string& url, std::int64_t hold_ms, HubOptions options) {
+  Node(const std::string& url, std::int64_t hold_ms, HubOptions options, bool islands = false) {
     cluster::ClusterSettings settings;
     settings.target = *redis::parse_redis_url(url);
     settings.id = random_word();
     settings.clock = real_moment;
     settings.make_epoch = random_word;
     settings.hold_ms = hold_ms;
+    settings.islands = islands;
     store = std::make_unique<cluster::ClusterStore>(std::move(settings));
     opened = store->open();
     if (!opened.ok()) return;

@@ -131,6 +131,49 @@ void messages_wait_for_redis_and_fail_after_a_time(void**) {
   assert_int_equal(node.store->stats().losses, 1);
 }
 
+void without_redis_an_island_goes_on_with_what_it_has(void**) {
+  RedisServer redis;
+  Node node(redis.url(), 300, {}, true);
+  const ClientPtr ann = node.member("dev");
+  node.say(ann, "one");
+  const std::string shared = node.acknowledged().epoch;
+  redis.kill();
+  wait_until([&] { return !node.store->stats().up_now; });
+  assert_true(node.store->ready());
+  node.events.clear();
+  node.say(ann, "two");
+  const Acknowledged alone = node.acknowledged();
+  assert_ok(alone.status);
+  assert_int_equal(alone.seq, 2);
+  assert_true(alone.epoch != shared);
+  std::vector<Joined> told = only<Joined>(node.events);
+  assert_int_equal(told.size(), 1);
+  assert_true(told[0].renumbered && told[0].already && !told[0].resumed && told[0].complete && told[0].missed.empty());
+  assert_text(told[0].epoch, alone.epoch);
+  assert_int_equal(told[0].seq, 1);
+  const KeptRangePtr history = node.hub().history("dev", 0, 0, real_moment());
+  assert_text(history->epoch, alone.epoch);
+  assert_int_equal(history->messages.size(), 2);
+  for (const MessagePtr& message : history->messages) assert_text(message->epoch, alone.epoch);
+  assert_ok(node.open("elsewhere")->status);
+  assert_int_equal(node.store->stats().islands_now, 2);
+  assert_int_equal(node.store->stats().waiting_now, 1);
+  node.events.clear();
+  redis.restart(false);
+  wait_until([&] { return node.store->stats().islands_now == 0; });
+  node.say(ann, "three");
+  const Acknowledged together = node.acknowledged();
+  assert_text(together.epoch, shared);
+  assert_int_equal(together.seq, 3);
+  told = only<Joined>(node.events);
+  assert_int_equal(told.size(), 1);
+  assert_true(told[0].renumbered && told[0].resumed && !told[0].complete);
+  assert_int_equal(told[0].missed.size(), 2);
+  assert_int_equal(node.store->stats().merged, 1);
+  assert_int_equal(node.store->stats().waiting_now, 0);
+  assert_int_equal(node.store->stats().failed, 0);
+}
+
 void values_are_those_of_all_servers(void**) {
   RedisServer redis;
   Node first(redis.url()), second(redis.url());
@@ -286,6 +329,7 @@ int main() {
       cmocka_unit_test(a_user_is_reached_at_every_server),
       cmocka_unit_test(a_kick_reaches_every_server),
       cmocka_unit_test(messages_wait_for_redis_and_fail_after_a_time),
+      cmocka_unit_test(without_redis_an_island_goes_on_with_what_it_has),
       cmocka_unit_test(values_are_those_of_all_servers),
       cmocka_unit_test(a_closed_room_is_another_one),
       cmocka_unit_test(members_are_told_of_another_numbering),

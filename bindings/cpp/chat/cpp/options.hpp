@@ -217,6 +217,8 @@ struct Options {
   // The Redis of a Socket.IO cluster of which this server is a guest; empty: none.
   std::string socket_io_cluster = {};
   int cluster_ack_replicas = 0;
+  // Without Redis.
+  chat_cluster_policy cluster_policy = CHAT_CLUSTER_HOLD;
 };
 
 namespace detail {
@@ -355,6 +357,7 @@ class RawOptions {
     raw_.cluster_prefix = text(options.cluster_prefix);
     raw_.socket_io_cluster = text(options.socket_io_cluster);
     raw_.cluster_ack_replicas = options.cluster_ack_replicas;
+    raw_.cluster_policy = options.cluster_policy;
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;

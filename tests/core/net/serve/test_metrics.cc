@@ -52,6 +52,8 @@ void each_counter_has_its_line(void**) {
   snapshot.cluster.servers_now = 72;
   snapshot.cluster.published = 73;
   snapshot.cluster.losses = 74;
+  snapshot.cluster.islands_now = 75;
+  snapshot.cluster.merged = 76;
   snapshot.is_guest = true;
   snapshot.guest.up_now = true;
   snapshot.guest.published = 81;
@@ -97,6 +99,8 @@ void each_counter_has_its_line(void**) {
                            "libchat_cluster_servers 72",
                            "libchat_cluster_published_total 73",
                            "libchat_cluster_losses_total 74",
+                           "libchat_cluster_islands 75",
+                           "libchat_cluster_merged_total 76",
                            "libchat_guest_up 1",
                            "libchat_guest_published_total 81",
                            "libchat_guest_received_total 82",
