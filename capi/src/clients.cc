@@ -11,6 +11,7 @@ using chat::Identity;
 using chat::Result;
 using chat::Status;
 using chat::capi::act;
+using chat::capi::check_far;
 using chat::capi::find_client;
 using chat::capi::find_live_server;
 using chat::capi::find_server;
@@ -98,9 +99,15 @@ Status close_client(chat_server *server, const char *function, chat_client_id cl
   if (!running.ok()) return running.status();
   Result<std::string> why = chat::capi::read_reason_argument(reason);
   if (!why.ok()) return why.status();
-  Result<ClientPtr> found = find_client(**running, client);
-  if (!found.ok()) return found.status();
   chat::Hub &hub = (*running)->hub();
+  Result<ClientPtr> found = find_client(**running, client);
+  if (!found.ok()) {
+    Status status = check_far(hub, client);
+    if (!status.ok()) return status;
+    return act(*server, **running, function, [&hub, client, why = std::move(*why), whole_connection] {
+      return hub.close_far(client, why, whole_connection);
+    });
+  }
   return act(*server, **running, function, [&hub, found = std::move(*found), why = std::move(*why), whole_connection] {
     return hub.close_client(found, kPolicyViolation, why, whole_connection, chat::net::current_moment());
   });

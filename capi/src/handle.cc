@@ -31,6 +31,12 @@ Result<ClientPtr> find_client(net::Server& server, chat_client_id id) {
   return client;
 }
 
+Status check_far(const Hub& hub, chat_client_id id) {
+  Status status = hub.check_far(id);
+  if (status.code == Error::no_such_client) status.detail = "no client " + std::to_string(id);
+  return status;
+}
+
 Result<std::string> read_reason_argument(const char* reason) {
   const std::string_view text = reason == nullptr ? std::string_view() : std::string_view(reason);
   if (text.size() >= CHAT_REASON_BYTES) return {Error::too_large, "reason is longer than 123 bytes"};

@@ -43,6 +43,8 @@ Result<net::Server*> find_server(const chat_server* handle);
 // The same; stopped when the server has been stopped.
 Result<net::Server*> find_live_server(const chat_server* handle);
 Result<ClientPtr> find_client(net::Server& server, chat_client_id id);
+// Whether the id can be of a client of another server. Errors: no_such_client, unavailable.
+Status check_far(const Hub& hub, chat_client_id id);
 
 // A readable reason; NULL: none. too_large when it does not fit a close frame, invalid_utf8.
 Result<std::string> read_reason_argument(const char* reason);

@@ -71,6 +71,23 @@ class RoomView {
   chat_room room_;
 };
 
+// A chat_cluster_member that lives as long as the info.
+class MemberView {
+ public:
+  explicit MemberView(const chat::MemberInfo &info)
+      : member_{sizeof(chat_cluster_member),
+                info.id,
+                info.name.c_str(),
+                info.user_id.c_str(),
+                static_cast<chat_role>(info.role),
+                static_cast<chat_protocol>(info.protocol),
+                chat::node_of(info.id)} {}
+  const chat_cluster_member *get() const { return &member_; }
+
+ private:
+  chat_cluster_member member_;
+};
+
 Result<std::vector<ClientPtr>> clients_in(Server &server, const char *room) {
   if (room == nullptr) return server.hub().clients();
   Result<std::string> name = chat::capi::read_room(room);
@@ -92,6 +109,34 @@ chat_error visit_all(chat_server *server, Visitor visitor, void *user, List list
       if (visitor(view(element).get(), user) != 0) break;
     }
     return {};
+  });
+}
+
+constexpr std::int64_t kMaxTimeoutMs = 60'000;
+
+// Shows each element of a list of all servers to the visitor. Then returns why the list is not complete. read(server, within_ms)
+// returns a Result with the FarList, list(it) the list in it.
+template <class Visitor, class Read, class List, class View>
+chat_error visit_everywhere(chat_server *server, std::int64_t timeout_ms, Visitor visitor, void *user, Read read,
+                            List list, View view) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = chat::capi::find_live_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < 1 || timeout_ms > kMaxTimeoutMs) {
+      return {Error::invalid_argument, "timeout_ms is not within 1 to 60000"};
+    }
+    if (visitor == nullptr) return {Error::invalid_argument, "visitor is NULL"};
+    if ((*running)->hub().is_shared() && (*running)->on_own_thread()) {
+      return {Error::wrong_thread, "other servers are asked, and a callback must not wait for them"};
+    }
+    const Result<chat::FarListPtr> found = read(**running, timeout_ms);
+    if (!found.ok()) return found.status();
+    if (const auto elements = list(**found)) {
+      for (const auto &element : elements->items) {
+        if (visitor(view(element).get(), user) != 0) break;
+      }
+    }
+    return (*found)->status;
   });
 }
 
@@ -125,6 +170,46 @@ chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, void *user
   return visit_all(
       server, visitor, user, [](Server &running) { return Result(running.hub().rooms()); },
       [](const chat::RoomInfo &info) { return RoomView(info); });
+}
+
+chat_error chat_cluster_members(chat_server *server, const char *room, int64_t timeout_ms,
+                                chat_cluster_member_visitor visitor, void *user) noexcept {
+  return visit_everywhere(
+      server, timeout_ms, visitor, user,
+      [room](Server &running, std::int64_t within_ms) -> Result<chat::FarListPtr> {
+        Result<std::string> name = chat::capi::read_room(room);
+        if (!name.ok()) return name.status();
+        chat::Hub &hub = running.hub();
+        chat::FarListPtr list;
+        if (hub.is_shared()) {
+          list = hub.list_all_now(*name, within_ms);
+        } else {
+          Result<chat::MemberListPtr> own = hub.describe_members(*name);
+          if (!own.ok()) return own.status();
+          auto made = std::make_shared<chat::FarList>();
+          if (!(*own)->complete) made->status = {Error::too_many, "members were left out"};
+          made->members = std::move(*own);
+          list = std::move(made);
+        }
+        if (!list->members && list->status.ok()) return no_such_room(*name);
+        return list;
+      },
+      [](const chat::FarList &list) { return list.members; },
+      [](const chat::MemberInfo &info) { return MemberView(info); });
+}
+
+chat_error chat_cluster_rooms(chat_server *server, int64_t timeout_ms, chat_room_visitor visitor, void *user) noexcept {
+  return visit_everywhere(
+      server, timeout_ms, visitor, user,
+      [](Server &running, std::int64_t within_ms) -> Result<chat::FarListPtr> {
+        chat::Hub &hub = running.hub();
+        if (hub.is_shared()) return hub.list_all_now({}, within_ms);
+        auto made = std::make_shared<chat::FarList>();
+        made->rooms = hub.list_rooms(chat::net::current_moment());
+        if (!made->rooms->complete) made->status = {Error::too_many, "rooms were left out"};
+        return chat::FarListPtr(std::move(made));
+      },
+      [](const chat::FarList &list) { return list.rooms; }, [](const chat::RoomInfo &info) { return RoomView(info); });
 }
 
 chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,

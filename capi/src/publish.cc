@@ -13,6 +13,7 @@ using chat::Published;
 using chat::Result;
 using chat::Status;
 using chat::capi::act;
+using chat::capi::check_far;
 using chat::capi::find_client;
 using chat::capi::find_live_server;
 using chat::capi::guarded;
@@ -70,10 +71,16 @@ Status send(chat_server *handle, const char *function, chat_client_id client, co
   if (!server.ok()) return server.status();
   Result<std::shared_ptr<Message>> given = read_with_sender(*handle, **server, message);
   if (!given.ok()) return given.status();
+  chat::Hub &hub = (*server)->hub();
   Result<ClientPtr> receiver = find_client(**server, client);
+  if (!receiver.ok() && !ack_timeout_ms) {
+    Status status = check_far(hub, client);
+    if (!status.ok()) return status;
+    return act(*handle, **server, function,
+               [&hub, client, given = std::move(*given)] { return hub.send_far(client, *given); });
+  }
   if (!receiver.ok()) return receiver.status();
 
-  chat::Hub &hub = (*server)->hub();
   AckWish wish;
   if (ack_timeout_ms) {
     if (!chat::net::traits_of((*receiver)->origin().protocol).acknowledges_messages) {

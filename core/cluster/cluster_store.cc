@@ -106,6 +106,47 @@ void ClusterStore::tell_others(FarNotice notice) noexcept try {
   ClusterCounters::add(counters_.dropped);
 }
 
+Status ClusterStore::check_server(std::uint32_t node) const {
+  if (node > kMaxNode || !others_[node]) return {Error::no_such_client, "no server has a client with this id"};
+  if (!reaches_others_) return {Error::unavailable, "the other servers cannot be reached"};
+  return {};
+}
+
+void ClusterStore::list(const std::string& room, std::int64_t within_ms, FarListDone done) {
+  Step step;
+  step.kind = Step::Kind::list;
+  step.room = room;
+  step.within_ms = within_ms;
+  step.listed = std::move(done);
+  (void)push(std::move(step), kStepBytes);  // when the server stops, nobody is answered
+}
+
+FarListPtr ClusterStore::list_now(const std::string& room, std::int64_t within_ms) {
+  const auto failed = [](Error code, std::string detail) {
+    auto list = std::make_shared<FarList>();
+    list->status = {code, std::move(detail)};
+    return list;
+  };
+  if (std::this_thread::get_id() == thread_.get_id()) return failed(Error::wrong_thread, "in a callback of the cluster");
+  // As in read_now().
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable came;
+    FarListPtr list;
+  };
+  const auto answer = std::make_shared<Answer>();
+  list(room, within_ms, [answer](FarListPtr list) {
+    const std::lock_guard lock(answer->mutex);
+    answer->list = std::move(list);
+    answer->came.notify_all();
+  });
+  constexpr std::int64_t kLateMs = 1'000;  // the worker looks after its lists every 50 ms
+  std::unique_lock lock(answer->mutex);
+  const bool came = answer->came.wait_for(lock, std::chrono::milliseconds(within_ms + kLateMs),
+                                          [&] { return answer->list != nullptr; });
+  return came ? answer->list : failed(Error::stopped, "the server is stopping");
+}
+
 // A room has one such step at a time.
 bool ClusterStore::presence_changed(const std::string& room) noexcept try {
   Step step;

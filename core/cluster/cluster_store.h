@@ -51,6 +51,9 @@ class ClusterStore final : public RoomStore {
 
   bool is_shared() const override { return true; }
   void tell_others(FarNotice notice) noexcept override;
+  Status check_server(std::uint32_t node) const override;
+  void list(const std::string& room, std::int64_t within_ms, FarListDone done) override;
+  FarListPtr list_now(const std::string& room, std::int64_t within_ms) override;
   bool presence_changed(const std::string& room) noexcept override;
   std::unique_ptr<RoomLog> open_log(const std::string& room, std::string epoch) override;
   bool has(std::string_view) const override { return false; }
@@ -89,7 +92,7 @@ class ClusterStore final : public RoomStore {
 
   // What the worker has to do.
   struct Step {
-    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value, people, command };
+    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value, people, command, list };
     Kind kind = Kind::submit;
     std::string room = {};
     Submission submission = {};
@@ -100,6 +103,8 @@ class ClusterStore final : public RoomStore {
     RoomValue value = {};
     std::vector<std::string> words = {};
     redis::ReplyHandler reply = nullptr;
+    std::int64_t within_ms = 0;
+    FarListDone listed = nullptr;
   };
 
   // What a step counts among the bytes that wait.
@@ -127,6 +132,7 @@ class ClusterStore final : public RoomStore {
   std::atomic<bool> up_ = false;
   std::atomic<bool> reaches_others_ = false;  // some rooms are open, or all
   std::array<std::atomic<bool>, kPartitions> open_parts_{};
+  std::array<std::atomic<bool>, kMaxNode + 1> others_{};  // the numbers of the other servers
 
   // Of open().
   bool opened_ = false;

@@ -2,6 +2,7 @@
 #include "cluster/cluster_worker.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -35,7 +36,8 @@ ClusterWorker::ClusterWorker(ClusterStore& store, const ClusterSettings& its_set
                                    note_state();
                                    membership_.beat_soon();
                                  }}),
-      people_(*this, its_settings) {}
+      people_(*this, its_settings),
+      lists_(*this, its_settings) {}
 
 // Before what its answers go to, and before the loop.
 ClusterWorker::~ClusterWorker() { shards_.clear(); }
@@ -174,12 +176,18 @@ void ClusterWorker::beat() {
 void ClusterWorker::on_beat(bool first) {
   counters.servers.store(membership_.servers(), std::memory_order_relaxed);
   if (hub_ != nullptr) surely([&] { people_.take_servers(membership_.ids()); });
+  std::array<bool, kMaxNode + 1> others{};
+  for (const std::uint32_t number : membership_.numbers()) {
+    if (number <= kMaxNode) others[number] = number != membership_.number();
+  }
+  std::ranges::copy(others, store_.others_.begin());
   if (first) {
     for (const auto& shard : shards_.all()) {
       if (shard->is_up() && !shard->is_open()) shard->open();
     }
     note_state();
     look_after_rooms();
+    tell_servers("n" + settings.id);
   }
   settle();
 }
@@ -223,8 +231,16 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
     room = found->second;
     if (&room->redis() != &shard) return;  // a node that had it before passes it on, too
   }
+  if (kind == 'l') {
+    surely([&] { lists_.take_question(text); });
+    return;
+  }
   if (hub_ == nullptr) return;
-  if (kind == 'p' && room != nullptr) {
+  if (kind == 'a' && channel == own_channel_) {
+    surely([&] { lists_.take_answer(text); });
+  } else if (kind == 'n' && room == nullptr) {
+    if (text != settings.id) membership_.beat_soon();
+  } else if (kind == 'p' && room != nullptr) {
     people_.take_notice(room->name, text);
   } else if (kind == 'q' && room == nullptr) {
     surely([&] { people_.take_goodbye(text); });
@@ -305,6 +321,9 @@ void ClusterWorker::take(Step& step) {
       send(step);
       counters.command_bytes.fetch_sub(bytes, std::memory_order_relaxed);
       return;
+    case Step::Kind::list:
+      lists_.list(step.room, step.within_ms, step.listed);
+      break;
     case Step::Kind::notice:
       tell(step.notice);
       if (step.notice.message) bytes = ClusterStore::bytes_of(*step.notice.message);
@@ -328,14 +347,24 @@ void ClusterWorker::send(const Step& step) {
 
 void ClusterWorker::tell(const FarNotice& notice) {
   const std::string text = write_far_notice(notice, settings.id);
-  const std::string& name = channel_room(notice);
-  std::string channel = all_channel_;
-  if (!name.empty()) {
-    const auto found = rooms_.find(name);
-    channel = found != rooms_.end() ? found->second->keys.channel : RoomKeys(name, settings.prefix).channel;
+  std::string channel;
+  if (is_for_server(notice)) {
+    const std::string id = membership_.id_of(node_of(notice.client));
+    if (!id.empty()) channel = channel_of_server(id);
+  } else {
+    channel = channel_of_room(channel_room(notice));
   }
   RedisShard* const shard = shards_.any_open();
-  if (shard == nullptr || !shard->publish(channel, text).ok()) ClusterCounters::add(counters.dropped);
+  if (channel.empty() || shard == nullptr || !shard->publish(channel, text).ok()) {
+    ClusterCounters::add(counters.dropped);
+  }
+}
+
+// With an empty name: that of everyone.
+std::string ClusterWorker::channel_of_room(const std::string& room) const {
+  if (room.empty()) return all_channel_;
+  const auto found = rooms_.find(room);
+  return found != rooms_.end() ? found->second->keys.channel : RoomKeys(room, settings.prefix).channel;
 }
 
 // Rooms -------------------------------------------------------------------------------------------------------------------
@@ -386,6 +415,7 @@ void ClusterWorker::on_timer() {
   look_after_rooms();
   tell_islands();
   people_.on_timer();
+  lists_.on_timer();
   if (stop_ms_ == 0) return;
   const bool waits = counters.waiting != 0 ||
                      std::ranges::any_of(shards_.all(), [](const auto& shard) { return shard->writes(); }) ||
@@ -410,6 +440,7 @@ void ClusterWorker::tell_islands() {
 
 void ClusterWorker::end() {
   people_.stop();
+  lists_.stop();
   shards_.flush();
   std::size_t lost = 0, lost_rooms = 0;
   for (const auto& [name, room] : rooms_) {
@@ -517,6 +548,26 @@ Status ClusterWorker::run_script(const std::string& room, Script script, const s
 
 void ClusterWorker::refused(const std::string& room, const redis::Value& error) {
   (void)shards_.of(partition_of(room)).refused(error);
+}
+
+bool ClusterWorker::publish_question(const std::string& room, const std::string& text, Heard heard) {
+  // Only the Redis that has the room knows how many servers hear its channel.
+  RedisShard* const shard = room.empty() ? shards_.any_open() : shards_.shard_of(partition_of(room));
+  if (shard == nullptr || !shard->is_open() || shard->is_full()) return false;
+  return shard
+      ->send({"PUBLISH", channel_of_room(room), text},
+             [shard, heard = std::move(heard)](redis::Reply&& reply) {
+               std::optional<std::uint64_t> servers;
+               if (reply.answered()) servers = number_in<std::uint64_t>(reply.value);
+               if (reply.answered() && reply.value.is_error()) (void)shard->refused(reply.value);
+               surely([&] { heard(servers); });
+             })
+      .ok();
+}
+
+bool ClusterWorker::publish_answer(const std::string& server, const std::string& text) {
+  RedisShard* const shard = shards_.any_open();
+  return shard != nullptr && !shard->has_many_bytes() && shard->publish(channel_of_server(server), text).ok();
 }
 
 void ClusterWorker::tell_servers(const std::string& text) {

@@ -6,6 +6,7 @@
 //   membership    this server among the others: number, lease, who has handed over
 //   shared_room   a room; it decides from answers and notices, without connections (room_host.h)
 //   far_notices   what servers tell each other beside the messages of rooms
+//   far_lists     lists of the members of a room, and of the rooms, of all servers
 //   cluster_people  who is in the rooms, at all servers
 #pragma once
 
@@ -22,6 +23,7 @@
 
 #include "cluster/cluster_people.h"
 #include "cluster/cluster_store.h"
+#include "cluster/far_lists.h"
 #include "cluster/membership.h"
 #include "cluster/redis_shard.h"
 #include "cluster/room_host.h"
@@ -31,7 +33,7 @@
 
 namespace chat::cluster {
 
-class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHost {
+class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHost, private ListsHost {
  public:
   ClusterWorker(ClusterStore& store, const ClusterSettings& settings);
   ~ClusterWorker() override;
@@ -65,6 +67,8 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void take(Step& step);
   void send(const Step& step);
   void tell(const FarNotice& notice);
+  std::string channel_of_room(const std::string& room) const;
+  std::string channel_of_server(const std::string& id) const { return settings.prefix + "n:" + id; }
   void hear(char kind, std::string_view text, SharedRoom* room);
 
   // Rooms
@@ -102,7 +106,12 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void tell_servers(const std::string& text) override;
   void dropped() override { ClusterCounters::add(counters.dropped); }
 
-  Moment now() const { return settings.clock(); }
+  // What lists need.
+  Hub* listed_hub() override { return hub_; }
+  Moment now() const override { return settings.clock(); }
+  bool publish_question(const std::string& room, const std::string& text, Heard heard) override;
+  bool publish_answer(const std::string& server, const std::string& text) override;
+
   void log(LogLevel level, const std::string& text);
 
   ClusterStore& store_;
@@ -127,6 +136,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   std::unordered_set<SharedRoom*> busy_;  // rooms that are not open, or in which something waits
   std::deque<std::pair<std::int64_t, std::weak_ptr<SharedRoom>>> comparisons_;  // by their times
   ClusterPeople people_;
+  FarLists lists_;
 };
 
 }  // namespace chat::cluster

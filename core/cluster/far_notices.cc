@@ -6,18 +6,33 @@
 
 #include "cluster/message_format.h"
 #include "cluster/words.h"
+#include "model/moderation.h"
+#include "model/names.h"
+#include "model/utf8.h"
 
 namespace chat::cluster {
 namespace {
+
+// What a close frame takes: RFC 6455 section 5.5.
+constexpr std::size_t kMaxCloseReasonBytes = 123;
 
 bool kicks(const FarNotice& notice) { return notice.kind == FarNotice::Kind::kick; }
 
 bool is_to_user(const FarNotice& notice) { return !kicks(notice) && !notice.user_id.empty(); }
 
+char kind_of(const FarNotice& notice) {
+  if (kicks(notice)) return 'k';
+  if (notice.kind == FarNotice::Kind::close) return 'e';
+  return notice.client != 0 ? 'd' : is_to_user(notice) ? 'u' : 'x';
+}
+
+// "" is a label that the receiver chooses.
+bool is_label(const std::string& room) { return room.empty() || check_room_name(room).ok(); }
+
 }  // namespace
 
 std::string write_far_notice(const FarNotice& notice, const std::string& server_id) {
-  std::string text = kicks(notice) ? "k" : is_to_user(notice) ? "u" : "x";
+  std::string text(1, kind_of(notice));
   text += server_id;
   text += ' ';
   if (kicks(notice)) {
@@ -26,7 +41,14 @@ std::string write_far_notice(const FarNotice& notice, const std::string& server_
     text += notice.reason;
     return text;
   }
-  if (is_to_user(notice)) {
+  if (notice.kind == FarNotice::Kind::close) {
+    text += text_of(notice.client) + (notice.whole_connection ? " 1 " : " 0 ") + notice.reason;
+    return text;
+  }
+  if (notice.client != 0) {
+    text += text_of(notice.client) + " ";
+    add_sized(notice.message->room, text);
+  } else if (is_to_user(notice)) {
     add_sized(notice.user_id, text);
     add_sized(notice.message->room, text);
   }
@@ -44,10 +66,23 @@ std::optional<HeardNotice> read_far_notice(char kind, std::string_view text, con
     notice.client = number_in<ClientId>(take_word(text)).value_or(0);
     notice.rank = number_in<int>(take_word(text)).value_or(0);
     if (!take_sized(text, notice.user_id)) return std::nullopt;
+    if (!check_moderation_reason(text).ok()) return std::nullopt;
     notice.reason = text;
     return heard;
   }
-  if (kind == 'u' && (!take_sized(text, notice.user_id) || !take_sized(text, notice.room))) return std::nullopt;
+  if (kind == 'd' || kind == 'e') {
+    notice.client = number_in<ClientId>(take_word(text)).value_or(0);
+    if (!room.empty() || notice.client == 0) return std::nullopt;
+  }
+  if (kind == 'e') {
+    notice.kind = FarNotice::Kind::close;
+    notice.whole_connection = take_word(text) == "1";
+    if (text.size() > kMaxCloseReasonBytes || !is_utf8(text)) return std::nullopt;
+    notice.reason = text;
+    return heard;
+  }
+  if (kind == 'u' && !take_sized(text, notice.user_id)) return std::nullopt;
+  if (kind != 'x' && (!take_sized(text, notice.room) || !is_label(notice.room))) return std::nullopt;
   Result<std::vector<std::shared_ptr<Message>>> messages = read_messages(text);
   if (!messages.ok() || messages->size() != 1) return std::nullopt;
   heard.message = std::move(messages->front());

@@ -3,6 +3,8 @@
 //   "x" ID MESSAGE                                to a room or to everyone, by the channel
 //   "u" ID SIZE USER SIZE ROOM MESSAGE            to all clients of a user
 //   "k" ID CLIENT RANK SIZE USER REASON           out of the room
+//   "d" ID CLIENT SIZE ROOM MESSAGE               to one client, on the channel of its server
+//   "e" ID CLIENT WHOLE REASON                    ends a client, WHOLE 1: its connection; on the same channel
 //
 // ID is the server that tells it.
 #pragma once
@@ -17,7 +19,9 @@
 
 namespace chat::cluster {
 
-inline bool is_far_notice(char kind) { return kind == 'x' || kind == 'u' || kind == 'k'; }
+inline bool is_far_notice(char kind) {
+  return kind == 'x' || kind == 'u' || kind == 'k' || kind == 'd' || kind == 'e';
+}
 
 std::string write_far_notice(const FarNotice& notice, const std::string& server_id);
 
@@ -28,7 +32,11 @@ struct HeardNotice {
 // Without the kind and the server. room: of the channel; empty: that of everyone. nullopt: it is not well-formed.
 std::optional<HeardNotice> read_far_notice(char kind, std::string_view text, const std::string& room);
 
-// The room on whose channel it is told; empty: on that of everyone.
+// Whether it is told on the channel of one server, that of the client.
+inline bool is_for_server(const FarNotice& notice) {
+  return notice.client != 0 && notice.kind != FarNotice::Kind::kick;
+}
+// The room on whose channel it is told otherwise; empty: on that of everyone.
 const std::string& channel_room(const FarNotice& notice);
 
 }  // namespace chat::cluster

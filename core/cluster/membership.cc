@@ -59,7 +59,9 @@ void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const Se
     return;
   }
   servers_.clear();
+  numbers_.clear();
   for (std::size_t i = 2; i + 1 < answer.items.size(); i += 2) {
+    numbers_.push_back(number_in<std::uint32_t>(answer.items[i]).value_or(0));
     std::string_view text = answer.items[i + 1].text;
     if (std::optional<ServerAbout> server = parse_about(text)) {
       servers_.push_back(*std::move(server));
@@ -75,6 +77,13 @@ std::vector<std::string> Membership::ids() const {
   std::vector<std::string> ids;
   for (const ServerAbout& server : servers_) ids.push_back(server.id);
   return ids;
+}
+
+std::string Membership::id_of(std::uint32_t number) const {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (numbers_[i] == number) return servers_[i].id;
+  }
+  return {};
 }
 
 bool Membership::all_handed_over(std::string_view run) const {

@@ -41,6 +41,10 @@ class Membership {
   std::uint64_t servers() const { return servers_.size(); }
   // Of all servers with a lease, also this one.
   std::vector<std::string> ids() const;
+  // The id of the server with this number; empty: none has it.
+  std::string id_of(std::uint32_t number) const;
+  // The numbers of all servers with a lease, in the order of ids().
+  const std::vector<std::uint32_t>& numbers() const { return numbers_; }
   // Whether all servers have told this Redis all that they know.
   bool all_handed_over(std::string_view run) const;
 
@@ -58,6 +62,7 @@ class Membership {
   std::uint64_t session_ = 0;  // counts the calls of lose()
   std::int64_t next_beat_ms_ = 0;
   std::vector<ServerAbout> servers_;
+  std::vector<std::uint32_t> numbers_;  // of servers_
 };
 
 }  // namespace chat::cluster

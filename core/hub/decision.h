@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "hub/far_list.h"
 #include "hub/kept_range.h"
 #include "model/message.h"
 
@@ -20,6 +21,7 @@ struct Decision {
   std::optional<MessageDraft> replacement;  // replaces the message when a deferred verdict accepts it
   // What a store has read for a command that waited for it. The verdict is `pass` then, whatever the result was.
   KeptRangePtr earlier = nullptr;
+  FarListPtr list = nullptr;  // the same of a command that waited for other servers
 };
 
 // The text of a refusal; a default when the application gives no reason.

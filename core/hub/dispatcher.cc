@@ -212,6 +212,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
   if (status.ok() && decision.earlier) status = decision.earlier->status;
   if (!status.ok()) return error_reply(command, std::move(status));
   call.earlier = std::move(decision.earlier);
+  call.list = std::move(decision.list);
   if (call.earlier && acts_on_room(command) && hub_.is_shared()) return execute(client, std::move(command), acks, now);
   const bool has_target =
       std::holds_alternative<SendCommand>(command) || std::holds_alternative<ReportCommand>(command);
@@ -462,7 +463,18 @@ Outcome Dispatcher::search(Call& call, HistoryCommand& command) {
 
 Status Dispatcher::prepare(Call& call, MembersCommand& command) { return choose_room(*call.client, command.room); }
 
+std::optional<DecisionId> Dispatcher::list_all(const Call& call, const std::string& room) {
+  if (!hub_.is_shared() || call.list) return std::nullopt;
+  const DecisionId id = call.client->begin_decision(false);
+  hub_.list_all(call.client, id, room);
+  return id;
+}
+
 Outcome Dispatcher::perform(Call& call, MembersCommand& command) {
+  if (const auto id = list_all(call, command.room)) return Suspended{std::move(command), *id};
+  if (call.list && call.list->members) {
+    return MembersReply{std::move(command.ref), std::move(command.room), call.list->members};
+  }
   Result<MemberListPtr> list = hub_.list_members(command.room, call.now);
   if (!list.ok()) return error_reply(std::move(command.ref), list.status());
   return MembersReply{std::move(command.ref), std::move(command.room), std::move(*list)};
@@ -552,7 +564,8 @@ Outcome Dispatcher::perform(Call& call, ReportCommand& command) {
 }
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {
-  return RoomsReply{std::move(command.ref), hub_.list_rooms(call.now)};
+  if (const auto id = list_all(call, {})) return Suspended{std::move(command), *id};
+  return RoomsReply{std::move(command.ref), call.list ? call.list->rooms : hub_.list_rooms(call.now)};
 }
 
 Outcome Dispatcher::perform(Call&, PingCommand& command) { return PongReply{std::move(command.ref)}; }

@@ -69,6 +69,7 @@ class Dispatcher {
     AckTable& acks;
     Moment now;
     KeptRangePtr earlier = nullptr;  // what was read for the command; see Hub::unread()
+    FarListPtr list = nullptr;       // the same from other servers; see Hub::list_all()
     RoomPtr room = nullptr;          // of a message, when the client is a member of it; saves further look-ups
   };
 
@@ -123,6 +124,9 @@ class Dispatcher {
   std::optional<KeptQuery> unopened_room(const Command& command);
   // Reads what a command of the client must wait for; nullopt: nothing. Returns the decision that comes with it.
   std::optional<DecisionId> read(const ClientPtr& client, std::optional<KeptQuery> query);
+  // Asks all servers for the members of the room, or with an empty name for the rooms. nullopt: there is one server, or they
+  // have answered.
+  std::optional<DecisionId> list_all(const Call& call, const std::string& room);
   // Publishes, holds or rejects a message after the verdict of on_message.
   Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision,
                  MessageIds::ClaimPtr claim);

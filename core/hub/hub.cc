@@ -18,6 +18,9 @@ namespace {
 // Whom a refusal is noted for when no client is concerned.
 constexpr std::string_view kApplication = "the application";
 
+// RFC 6455 section 7.4.1: the nearest to a kick.
+constexpr std::uint16_t kPolicyViolation = 1008;
+
 // What a client that comes back receives. Later events have replaced the others.
 KeptMessages without_empty(KeptMessages kept) {
   std::erase_if(kept.messages, [](const MessagePtr& one) { return is_empty(*one); });
@@ -470,6 +473,22 @@ std::vector<RoomInfo> Hub::rooms() const {
   return result;
 }
 
+std::vector<ClientPtr> Hub::listed_members(const Room& room, bool& complete) {
+  std::vector<std::pair<ClientId, const Room::Member*>> all;
+  all.reserve(room.members.size());
+  for (const auto& [id, member] : room.members) all.emplace_back(id, &member);
+  if (all.size() > kMaxListed) {
+    std::nth_element(all.begin(), all.begin() + kMaxListed, all.end());
+    all.resize(kMaxListed);
+    complete = false;
+  }
+  std::sort(all.begin(), all.end());
+  std::vector<ClientPtr> listed;
+  listed.reserve(all.size());
+  for (const auto& [id, member] : all) listed.push_back(member->client);
+  return listed;
+}
+
 Result<MemberListPtr> Hub::list_members(std::string_view name, Moment now) const {
   RoomPtr room = rooms_.find(name);
   if (!room) return no_such_room(name);
@@ -480,17 +499,7 @@ Result<MemberListPtr> Hub::list_members(std::string_view name, Moment now) const
     if (room->list && room->members.size() > kAlwaysFresh && now.age_ms - room->list_made_ms < kListAgeMs) {
       return room->list;
     }
-    std::vector<std::pair<ClientId, const Room::Member*>> all;
-    all.reserve(room->members.size());
-    for (const auto& [id, member] : room->members) all.emplace_back(id, &member);
-    if (all.size() > kMaxListed) {
-      std::nth_element(all.begin(), all.begin() + kMaxListed, all.end());
-      all.resize(kMaxListed);
-      list->complete = false;
-    }
-    std::sort(all.begin(), all.end());
-    listed.reserve(all.size());
-    for (const auto& [id, member] : all) listed.push_back(member->client);
+    listed = listed_members(*room, list->complete);
   }
   list->items.reserve(listed.size());
   for (const ClientPtr& client : listed) list->items.push_back({client->id(), client->identity()->name});
@@ -500,6 +509,29 @@ Result<MemberListPtr> Hub::list_members(std::string_view name, Moment now) const
     room->list_made_ms = now.age_ms;
   }
   return MemberListPtr(std::move(list));
+}
+
+Result<MemberListPtr> Hub::describe_members(std::string_view name) const {
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return no_such_room(name);
+  auto list = std::make_shared<MemberList>();
+  const std::lock_guard lock(room->mutex);
+  const std::vector<ClientPtr> listed = listed_members(*room, list->complete);
+  list->items.reserve(listed.size());
+  for (const ClientPtr& client : listed) {
+    const IdentityPtr who = client->identity();
+    const Role role = room->rules.role_of(who->user_id, role_in(who->attributes, room->name));
+    list->items.push_back({client->id(), who->name, who->user_id, role, client->origin().protocol});
+  }
+  return MemberListPtr(std::move(list));
+}
+
+void Hub::list_all(const ClientPtr& client, DecisionId id, const std::string& room) {
+  options_.store->list(room, kFarListMs, [this, client, id](FarListPtr list) {
+    Decision decision;
+    decision.list = std::move(list);
+    (void)decide(client, id, std::move(decision));  // the client may have left, or its time may be over
+  });
 }
 
 RoomListPtr Hub::list_rooms(Moment now) const {
@@ -747,6 +779,15 @@ void Hub::receive(std::shared_ptr<Message> message) {
 void Hub::take_notice(const FarNotice& notice, std::shared_ptr<Message> message, Moment now) {
   if (notice.kind == FarNotice::Kind::kick) {
     if (const RoomPtr room = rooms_.find(notice.room)) rooms_.with(room, [&](Room& found) { kick(found, notice); });
+    return;
+  }
+  if (notice.client != 0) {
+    const ClientPtr client = find_client(notice.client);
+    if (client && message) {
+      (void)send(client, std::move(message), now);
+    } else if (client) {
+      (void)close_client(client, kPolicyViolation, notice.reason, notice.whole_connection, now);
+    }
     return;
   }
   if (!message) return;
@@ -1051,6 +1092,32 @@ Status Hub::send_to_user(const std::string& user_id, const MessageDraft& draft, 
   if (!is_shared()) return {};
   FarNotice notice{FarNotice::Kind::message, make_message(draft)};
   notice.user_id = user_id;
+  options_.store->tell_others(std::move(notice));
+  return {};
+}
+
+Status Hub::check_far(ClientId client) const {
+  if (!is_shared() || node_of(client) == options_.node) return no_such_client();
+  return options_.store->check_server(node_of(client));
+}
+
+Status Hub::send_far(ClientId client, const MessageDraft& draft) {
+  Status status = check_far(client);
+  if (status.ok()) status = check_event_name(draft.event);
+  if (!status.ok()) return status;
+  FarNotice notice{FarNotice::Kind::message, make_message(draft)};
+  notice.client = client;
+  options_.store->tell_others(std::move(notice));
+  return {};
+}
+
+Status Hub::close_far(ClientId client, std::string reason, bool whole_connection) {
+  Status status = check_far(client);
+  if (!status.ok()) return status;
+  FarNotice notice{FarNotice::Kind::close};
+  notice.client = client;
+  notice.reason = std::move(reason);
+  notice.whole_connection = whole_connection;
   options_.store->tell_others(std::move(notice));
   return {};
 }

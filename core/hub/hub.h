@@ -190,6 +190,15 @@ class Hub {
   static constexpr std::int64_t kListAgeMs = 1'000;
   Result<MemberListPtr> list_members(std::string_view room, Moment now) const;
   RoomListPtr list_rooms(Moment now) const;
+  // The members of the room with all that MemberInfo has, as far as list_members() has them. Errors: no_such_room.
+  Result<MemberListPtr> describe_members(std::string_view room) const;
+  // Lists the members of the room, or with an empty name the rooms, of all servers, for a command of the client that waits for
+  // this decision; see Decision::list. The rooms must span several servers.
+  void list_all(const ClientPtr& client, DecisionId id, const std::string& room);
+  // The same on the calling thread, which waits for within_ms at most; see RoomStore::list_now().
+  FarListPtr list_all_now(const std::string& room, std::int64_t within_ms) {
+    return options_.store->list_now(room, within_ms);
+  }
   // Succeeds for every valid name: an unknown room has an empty history. Errors: invalid_room.
   // earlier: as for join().
   Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now,
@@ -354,6 +363,12 @@ class Hub {
   // The same to all clients of a user; with a shared store also those of other servers. Errors: those of send(); no_such_client only
   // without a shared store.
   Status send_to_user(const std::string& user_id, const MessageDraft& draft, Moment now);
+  // Whether the id can be of a client of another server. Errors: no_such_client; unavailable.
+  Status check_far(ClientId client) const;
+  // Sends a message to a client of another server, or closes it as close_client() does. Nobody knows here whether the client is
+  // there. Errors: those of check_far(); invalid_event.
+  Status send_far(ClientId client, const MessageDraft& draft);
+  Status close_far(ClientId client, std::string reason, bool whole_connection);
   // Returns a new ack id, unique within this hub.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Posts the application's answer to a message of the client that asked for an acknowledgement.
@@ -425,6 +440,8 @@ class Hub {
   Status check_queued(std::string_view address, const MessageDraft& draft);
   // Call without locks: this may call the application's log.
   void note(const std::optional<Refusal>& refusal, std::string_view address);
+  // At most kMaxListed members, by id. Call with the room's lock held.
+  static std::vector<ClientPtr> listed_members(const Room& room, bool& complete);
   // Removes a member and notifies its loop. Returns the iterator after it. Call with the room's lock held.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
   // Call these with the room's lock held.

@@ -44,8 +44,10 @@ Result<Hub::Target> Hub::find_target(const Moderation& what) const {
     const bool may_have_left = what.action == ModerationAction::clear || what.action == ModerationAction::approve ||
                                what.action == ModerationAction::reject;
     if (!target.client && may_have_left) return target;
-    const bool is_far = is_shared() && node_of(what.client) != options_.node;
-    if (!target.client && what.action == ModerationAction::kick && is_far) return target;
+    if (!target.client && what.action == ModerationAction::kick) {  // another server may have it
+      status = check_far(what.client);
+      return status.ok() ? Result(target) : status;
+    }
     if (!target.client) return no_such_client();
     const IdentityPtr identity = target.client->identity();
     const bool by_key = what.action == ModerationAction::ban || what.action == ModerationAction::mute;

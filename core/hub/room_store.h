@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hub/far_list.h"
 #include "hub/moment.h"
 #include "hub/room_log.h"
 #include "model/command.h"
@@ -29,8 +30,9 @@ struct RoomValue {
 // Something that concerns clients of other servers of a shared store.
 struct FarNotice {
   enum class Kind : std::uint8_t {
-    message,  // unnumbered, to the room or to everyone, or with a user_id to all clients of this user
+    message,  // unnumbered, to the room or to everyone, with a user_id to all clients of this user, with a client to this one
     kick,     // from the room: the client, or all clients of the user, whose role there is below rank
+    close,    // the client is disconnected
   };
   Kind kind = Kind::message;
   MessagePtr message = nullptr;
@@ -39,6 +41,7 @@ struct FarNotice {
   std::string user_id = {};
   std::string reason = {};
   int rank = 0;  // a Role, or one above all
+  bool whole_connection = false;  // close: with all clients of its connection
 };
 
 class RoomStore {
@@ -56,6 +59,20 @@ class RoomStore {
   // For the other servers, which do the same as this one: see Hub::take_notice(). May be called with a room's lock held; it never
   // blocks. What cannot wait is dropped.
   virtual void tell_others(FarNotice notice) noexcept { (void)notice; }  // NOLINT(performance-unnecessary-value-param)
+
+  // Whether another server can be told something: it has this number in the ids of its clients. Errors: no_such_client when no
+  // living server has it; unavailable.
+  virtual Status check_server(std::uint32_t node) const { return (void)node, Status{Error::no_such_client, {}}; }
+  // Lists the members of the room, or with an empty name the rooms, of all servers, and calls done() once with what is known
+  // after within_ms at most: from a thread of the store, or from this call. No lock is held during the call. Never blocks. After
+  // the store has stopped, done() may be dropped. Only of a shared store.
+  virtual void list(const std::string& room, std::int64_t within_ms, FarListDone done) {
+    (void)room, (void)within_ms, (void)done;
+  }
+  // The same on the calling thread, which waits. Its status is wrong_thread on a thread of the store. Never nullptr.
+  virtual FarListPtr list_now(const std::string& room, std::int64_t within_ms) {
+    return (void)room, (void)within_ms, std::make_shared<const FarList>();
+  }
 
   // The people of this server in the room have changed: the store calls Hub::own_people() a little later. May be called with
   // locks of a room and of a client held; it never blocks. False: for lack of memory it will not.

@@ -221,6 +221,10 @@ struct HistoryReply {
 struct MemberInfo {
   ClientId id = 0;
   std::string name;
+  // Only in lists of a cluster.
+  std::string user_id = {};
+  Role role = Role::guest;
+  Protocol protocol = Protocol::plain;
 };
 
 using MemberList = SharedList<MemberInfo>;

@@ -99,7 +99,7 @@ from ._pychat import (
 from ._pychat import library_versions
 from ._pychat import version as __version__
 from ._server import Server
-from ._snapshots import ClusterServer, ClusterStatus, Person, Room, Stats
+from ._snapshots import ClusterMember, ClusterMembers, ClusterRooms, ClusterServer, ClusterStatus, Person, Room, Stats
 from ._store import HistoryChange, HistoryQuery, HistoryRoom, HistoryStore, HistoryValue
 from ._stream import EventStream
 from ._verdicts import CONSUME, DEFER, PASS, REFUSE, Identity, Refuse, Replace
@@ -124,7 +124,10 @@ __all__ = [
     "ChatSystemError",
     "Client",
     "ClientInfo",
+    "ClusterMember",
+    "ClusterMembers",
     "ClusterPolicy",
+    "ClusterRooms",
     "ClusterServer",
     "ClusterStatus",
     "ConnectRequest",

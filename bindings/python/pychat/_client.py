@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Mutabl
 from . import _pychat, _verdicts
 from ._enums import UNLIMITED, ModerationAction, PresenceLevel, Protocol, Role, Transport
 from ._kept import KeptMessage
-from ._snapshots import Person, Room, Stats
+from ._snapshots import ClusterMembers, ClusterRooms, Person, Room, Stats
 from ._verdicts import Identity
 
 if TYPE_CHECKING:
@@ -391,15 +391,25 @@ class ServerCalls:
         self._core.set_presence(room, level)
 
     def members(self, room: str) -> List[ClientInfo]:
-        """The members of a room. Raises NoSuchRoomError if there is no such room."""
+        """The members of a room at this server. Raises NoSuchRoomError if there is no such room."""
         return self._core.members(room)
+
+    def cluster_members(self, room: str, timeout: float = 1.0) -> ClusterMembers:
+        """The members of a room at all servers of the cluster. Waits at most so many seconds for the other servers, and tells
+        whether all have answered. Raises NoSuchRoomError if no server has the room, and WrongThreadError in a callback that the
+        server waits for. In asyncio: `await asyncio.to_thread(server.cluster_members, room)`."""
+        return self._core.cluster_members(room, round(timeout * 1000))
+
+    def cluster_rooms(self, timeout: float = 1.0) -> ClusterRooms:
+        """The rooms of all servers of the cluster, with the numbers of their members there. Waits as cluster_members() does."""
+        return self._core.cluster_rooms(round(timeout * 1000))
 
     def presence(self, room: str) -> List[Person]:
         """The people who are present in a room. Raises ForbiddenError if the presence of the room is off."""
         return self._core.presence(room)
 
     def rooms(self) -> List[Room]:
-        """All rooms."""
+        """All rooms of this server."""
         return self._core.rooms()
 
     def history(

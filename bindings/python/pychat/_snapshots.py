@@ -1,9 +1,11 @@
-"""Room, Person, Stats and ClusterStatus, snapshots of a state that know no client."""
+"""Room, Person, Stats, ClusterStatus and the lists of a cluster, snapshots of a state that know no client."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Dict, Tuple
+
+from ._enums import Protocol, Role
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,46 @@ class Room:
     seq: int
     """The number of the newest message."""
     member_count: int
+    """Clients of this server; in ClusterRooms of all servers."""
     history_count: int
     people_count: int = 0
     """With presence: the people, in a cluster of all servers; otherwise 0."""
+
+
+@dataclass(frozen=True)
+class ClusterMember:
+    """A member of a room at any server of a cluster. See chat_cluster_member in chat.h."""
+
+    id: int
+    name: str
+    user_id: str
+    """ "" for a guest."""
+    role: Role
+    """In this room."""
+    protocol: Protocol
+    server: int
+    """The number of its server; 0 without a cluster."""
+
+
+@dataclass(frozen=True)
+class ClusterMembers:
+    """What Server.cluster_members() returns."""
+
+    members: Tuple[ClusterMember, ...]
+    """Those of this server first."""
+    complete: bool
+    reason: str = ""
+    """Why it is not complete: a readable text."""
+
+
+@dataclass(frozen=True)
+class ClusterRooms:
+    """What Server.cluster_rooms() returns."""
+
+    rooms: Tuple[Room, ...]
+    complete: bool
+    reason: str = ""
+    """Why it is not complete: a readable text."""
 
 
 @dataclass(frozen=True)

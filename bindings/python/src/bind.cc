@@ -373,6 +373,8 @@ void bind_looking(py::class_<Core>& core) {
       .def("members", &members, py::arg("room"))
       .def("presence", &presence, py::arg("room"))
       .def("rooms", &rooms)
+      .def("cluster_members", &cluster_members, py::arg("room"), py::arg("timeout_ms"))
+      .def("cluster_rooms", &cluster_rooms, py::arg("timeout_ms"))
       .def("search", &search, py::arg("room"), py::arg("text"), py::arg("limit"), py::arg("before_seq"))
       .def("history", &history, py::arg("room"), py::arg("after_seq"), py::arg("limit"), py::arg("before_seq"),
            py::arg("around_seq"))

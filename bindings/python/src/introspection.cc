@@ -46,10 +46,14 @@ struct Visit {
   }
 };
 
+// outcome: what the function returned; nullptr: an error is raised.
 template <class Seen, class Copy, class Function>
-auto visit(Core& core, Copy copy, Function function) {
+auto visit(Core& core, Copy copy, Function function, Outcome* outcome = nullptr) {
   Visit<Seen, Copy> visiting{std::move(copy), {}, {}};
-  core.call([&](chat_server* server) { return function(server, Visit<Seen, Copy>::see, &visiting); });
+  const auto look = [&](chat_server* server) { return function(server, Visit<Seen, Copy>::see, &visiting); };
+  Outcome came = core.outcome_of(look);
+  if (outcome == nullptr) raise_unless_ok(came);
+  if (outcome != nullptr) *outcome = std::move(came);
   if (visiting.thrown) std::rethrow_exception(visiting.thrown);
   return std::move(visiting.copies);
 }
@@ -131,16 +135,74 @@ py::list members(Core& core, const OptionalText& room) {
   return result;
 }
 
+namespace {
+
+RoomCopy copy_room(const chat_room& room) {
+  return {room.name, room.epoch, room.seq, room.member_count, room.history_count, room.people_count};
+}
+
+py::object to_python(const RoomCopy& room) {
+  return python_names().room(to_str(room.name), to_str(room.epoch), room.seq, room.member_count, room.history_count,
+                             room.people_count);
+}
+
+struct MemberCopy {
+  std::string name, user_id;
+  chat_client_id id;
+  int role, protocol;
+  std::uint32_t server;
+};
+
+MemberCopy copy_member(const chat_cluster_member& member) {
+  return {member.name,
+          member.user_id,
+          member.id,
+          static_cast<int>(member.role),
+          static_cast<int>(member.protocol),
+          member.server};
+}
+
+py::object to_python(const MemberCopy& copy) {
+  const PythonNames& names = python_names();
+  return names.cluster_member(copy.id, to_str(copy.name), to_str(copy.user_id), names.role(copy.role),
+                              names.protocol(copy.protocol), copy.server);
+}
+
+// A list of all servers. make(entries, complete, reason).
+template <class Copy>
+py::object whole_list(const py::object& make, const std::vector<Copy>& copies, const Outcome& outcome) {
+  const bool lacks = outcome.error == CHAT_ERROR_TIMED_OUT || outcome.error == CHAT_ERROR_UNAVAILABLE ||
+                     outcome.error == CHAT_ERROR_TOO_MANY;
+  if (!lacks) raise_unless_ok(outcome);
+  py::tuple entries(copies.size());
+  for (std::size_t index = 0; index < copies.size(); ++index) entries[index] = to_python(copies[index]);
+  return make(entries, !lacks, to_str(outcome.message));
+}
+
+}  // namespace
+
 py::list rooms(Core& core) {
-  const auto copy = [](const chat_room& room) {
-    return RoomCopy{room.name, room.epoch, room.seq, room.member_count, room.history_count, room.people_count};
-  };
   py::list result;
-  for (const RoomCopy& room : visit<chat_room>(core, copy, chat_rooms)) {
-    result.append(python_names().room(to_str(room.name), to_str(room.epoch), room.seq, room.member_count,
-                                      room.history_count, room.people_count));
-  }
+  for (const RoomCopy& room : visit<chat_room>(core, copy_room, chat_rooms)) result.append(to_python(room));
   return result;
+}
+
+py::object cluster_members(Core& core, const Text& room, std::int64_t timeout_ms) {
+  Outcome outcome;
+  const auto look = [&](auto* server, auto see, void* user) {
+    return chat_cluster_members(server, room.c_str(), timeout_ms, see, user);
+  };
+  const std::vector<MemberCopy> copies = visit<chat_cluster_member>(core, copy_member, look, &outcome);
+  return whole_list(python_names().cluster_members, copies, outcome);
+}
+
+py::object cluster_rooms(Core& core, std::int64_t timeout_ms) {
+  Outcome outcome;
+  const auto look = [&](auto* server, auto see, void* user) {
+    return chat_cluster_rooms(server, timeout_ms, see, user);
+  };
+  const std::vector<RoomCopy> copies = visit<chat_room>(core, copy_room, look, &outcome);
+  return whole_list(python_names().cluster_rooms, copies, outcome);
 }
 
 py::list presence(Core& core, const Text& room) {

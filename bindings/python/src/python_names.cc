@@ -23,6 +23,8 @@ PythonNames* load() {
       events.attr("Reported"),         events.attr("EventsLost"),       events.attr("LogLine"),
       client.attr("ClientInfo"),       snapshots.attr("Room"),          snapshots.attr("Person"),
       snapshots.attr("Stats"),         snapshots.attr("ClusterServer"), snapshots.attr("ClusterStatus"),
+      snapshots.attr("ClusterMember"), snapshots.attr("ClusterMembers"), snapshots.attr("ClusterRooms"),
+      enums.attr("Role"),
       enums.attr("Protocol"),          enums.attr("Transport"),         enums.attr("Action"),
       enums.attr("ModerationAction"),  enums.attr("Payload"),           enums.attr("LogLevel"),
       values.attr("encode"),           values.attr("decode"),           verdicts.attr("read_connect"),

@@ -14,6 +14,7 @@ struct PythonNames {
   py::object connect_request, authorize_request, opened, joined, left, disconnected, abandoned, ack, published,
       presence, audit, reported, events_lost, log_line;
   py::object client_info, room, person, stats, cluster_server, cluster_status;
+  py::object cluster_member, cluster_members, cluster_rooms, role;
   py::object protocol, transport, action, moderation_action, payload, log_level;
   py::object encode, decode;                              // arguments to JSON with attachments, and back
   py::object read_connect, read_authorize, read_message;  // read a callback's result

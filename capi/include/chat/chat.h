@@ -39,8 +39,9 @@
  *     chat_message_event_replace                               no              on_message, its own event
  *     chat_connect_event_refuse, chat_authorize_event_refuse,
  *     chat_message_event_refuse                                no              its own event
+ *     chat_cluster_members, chat_cluster_rooms                 yes             with a cluster no: CHAT_ERROR_WRONG_THREAD
  *     everything else                                          yes             yes
- *     None of these functions waits for the network. chat_server_free must not run in parallel with any other call on the
+ *     None of these functions waits for the network, except for other servers of a cluster where its comment says so. chat_server_free must not run in parallel with any other call on the
  *     same server.
  *
  *     After fork() a server belongs to the parent. The child's copies of its sockets are closed, and in the child every
@@ -1169,7 +1170,8 @@ CHAT_API chat_error chat_publish(chat_server *server, const chat_message *messag
 /*
  * Sends a message to one client, regardless of its rooms; message->room (NULL: the client's first room) is only a label. The
  * message is not numbered or kept. It arrives after messages that were published before the call. TOO_MANY if
- * options.max_queued_bytes is reached.
+ * options.max_queued_bytes is reached. In a cluster a message to a client of another server is passed on as chat_kick() is, and its
+ * order among messages of rooms is not kept.
  */
 CHAT_API chat_error chat_send(chat_server *server, chat_client_id client, const chat_message *message) CHAT_NOEXCEPT;
 
@@ -1276,13 +1278,16 @@ CHAT_API void *chat_client_user(chat_server *server, chat_client_id client) CHAT
 
 /*
  * Disconnects a client after its outbox is written, with close code 1008 and the reason (at most 123 bytes, may be NULL).
- * In Socket.IO it sends a DISCONNECT for this namespace; the connection and its other namespaces stay.
+ * In Socket.IO it sends a DISCONNECT for this namespace; the connection and its other namespaces stay. In a cluster the client may
+ * be at another server: then the call is passed on, without an answer and without waiting, and CHAT_OK says only that a server
+ * with this number lives. NO_SUCH_CLIENT, UNAVAILABLE if that server cannot be told because Redis is gone.
  */
 CHAT_API chat_error chat_kick(chat_server *server, chat_client_id client, const char *reason) CHAT_NOEXCEPT;
 
 /*
  * Kicks all clients of the client's connection, and closes the connection after its outbox is written. In Socket.IO each
- * namespace receives a DISCONNECT first. Other protocols have one client per connection, so this equals chat_kick().
+ * namespace receives a DISCONNECT first. Other protocols have one client per connection, so this equals chat_kick(). In a cluster
+ * it is passed on as chat_kick() is.
  */
 CHAT_API chat_error chat_close_connection(chat_server *server, chat_client_id client, const char *reason) CHAT_NOEXCEPT;
 
@@ -1298,7 +1303,7 @@ CHAT_API chat_error chat_join(chat_server *server, chat_client_id client, const 
 CHAT_API chat_error chat_leave(chat_server *server, chat_client_id client, const char *room) CHAT_NOEXCEPT;
 
 /*
- * Removes a client from a room and bans its user id for duration_ms; for a guest, its address. duration_ms 0 lifts the
+ * Removes a client of this server from a room and bans its user id for duration_ms; for a guest, its address. duration_ms 0 lifts the
  * ban. UNSUPPORTED for a guest on a UNIX socket, which has neither.
  */
 CHAT_API chat_error chat_ban(chat_server *server, chat_client_id client, const char *room, int64_t duration_ms,
@@ -1387,7 +1392,7 @@ typedef struct chat_room {
   const char *name;
   const char *epoch;
   uint64_t seq;        /* number of the newest message */
-  size_t member_count; /* clients of this server */
+  size_t member_count; /* clients of this server; in chat_cluster_rooms() of all servers */
   size_t history_count;
   size_t people_count; /* with presence: the people, in a cluster of all servers; otherwise 0 */
 } chat_room;
@@ -1401,11 +1406,39 @@ typedef int (*chat_person_visitor)(const chat_person *person, void *user);
 /* Visits one client. NO_SUCH_CLIENT. */
 CHAT_API chat_error chat_client_info(chat_server *server, chat_client_id client, chat_client_visitor visitor,
                                      void *user) CHAT_NOEXCEPT;
-/* Visits the members of a room; room NULL: every client of the server. NO_SUCH_ROOM. */
+/* Visits the members of a room at this server; room NULL: every client of the server. NO_SUCH_ROOM. It waits for nothing. */
 CHAT_API chat_error chat_members(chat_server *server, const char *room, chat_client_visitor visitor,
                                  void *user) CHAT_NOEXCEPT;
-/* Visits every room. */
+/* Visits every room of this server. */
 CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, void *user) CHAT_NOEXCEPT;
+
+/* A member of a room, at any server of a cluster: what the servers tell each other of their clients. */
+typedef struct chat_cluster_member {
+  size_t struct_size;
+  chat_client_id id;
+  const char *name;       /* the display name */
+  const char *user_id;    /* "": a guest */
+  chat_role role;         /* in this room */
+  chat_protocol protocol; /* that the client speaks */
+  uint32_t server;        /* the number of its server, see chat_cluster_server; 0 without a cluster */
+} chat_cluster_member;
+
+/* Receives a member; user is the pointer given to the visiting function. See chat_room for visitors. */
+typedef int (*chat_cluster_member_visitor)(const chat_cluster_member *member, void *user);
+
+/*
+ * Visits the members of a room, or every room, at all servers of the cluster: this server's members first, at most 5,000, and the
+ * 5,000 rooms with the most members. Of a room member_count is the sum over all servers, and people_count what this server knows
+ * of presence. What other servers say may be up to a second old. Without a cluster the lists are those of this server.
+ * The calls wait for the other servers, at most timeout_ms (1 to 60,000): WRONG_THREAD inside a callback. First they visit
+ * what is known. Then they return CHAT_OK if the list is complete, TIMED_OUT if a server has not answered, UNAVAILABLE if Redis
+ * cannot be reached, so only this server's part was visited, TOO_MANY if entries were left out. NO_SUCH_ROOM if no server has the
+ * room, INVALID_ROOM, INVALID_ARGUMENT, STOPPED.
+ */
+CHAT_API chat_error chat_cluster_members(chat_server *server, const char *room, int64_t timeout_ms,
+                                         chat_cluster_member_visitor visitor, void *user) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_cluster_rooms(chat_server *server, int64_t timeout_ms, chat_room_visitor visitor,
+                                       void *user) CHAT_NOEXCEPT;
 /*
  * Visits the history of a room, oldest first: the newest `limit` messages (0: all) whose seq is above after_seq.
  * NO_SUCH_ROOM. With history_path, messages that are not in memory are read from the file, at most 4 MiB of the newest, and

@@ -23,6 +23,7 @@ NOT_NEEDED |= {f"chat_{name}_event_refuse" for name in ("connect", "authorize", 
 VIEWS = {
     "ClientView": ("chat_client", {"identity": ["user_id", "name", "attributes"]}),
     "RoomView": ("chat_room", {}),
+    "ClusterMemberView": ("chat_cluster_member", {}),
     "MessageView": ("chat_message", {}),
     "ConnectEvent": ("chat_connect_event", {"reason": []}),
     "ClientEvent": ("chat_client_event", {}),

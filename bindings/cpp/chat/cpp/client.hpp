@@ -92,6 +92,26 @@ class ClientView {
   const chat_client* raw_;
 };
 
+// chat_cluster_member: a member of a room at any server of a cluster, valid while a visitor runs.
+class ClusterMemberView {
+ public:
+  explicit ClusterMemberView(const chat_cluster_member& raw) noexcept : raw_(&raw) {}
+
+  chat_client_id id() const noexcept { return raw_->id; }
+  std::string_view name() const noexcept { return detail::view(raw_->name); }
+  // Empty: a guest.
+  std::string_view user_id() const noexcept { return detail::view(raw_->user_id); }
+  // In this room.
+  chat_role role() const noexcept { return raw_->role; }
+  chat_protocol protocol() const noexcept { return raw_->protocol; }
+  // The number of its server; 0 without a cluster.
+  std::uint32_t server() const noexcept { return raw_->server; }
+  const chat_cluster_member& raw() const noexcept { return *raw_; }
+
+ private:
+  const chat_cluster_member* raw_;
+};
+
 // chat_room: a room's state, valid while a visitor runs.
 class RoomView {
  public:
@@ -101,6 +121,7 @@ class RoomView {
   std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
   // The number of the newest message.
   std::uint64_t seq() const noexcept { return raw_->seq; }
+  // In ServerRef::cluster_rooms() the clients of all servers.
   std::size_t member_count() const noexcept { return raw_->member_count; }
   std::size_t history_count() const noexcept { return raw_->history_count; }
   // With presence: the people, in a cluster of all servers; otherwise 0.

@@ -340,6 +340,23 @@ class ServerRef {
     return visit<RoomView>(visitor,
                            [&](chat_room_visitor step, void* visit) { return chat_rooms(handle_, step, visit); });
   }
+  // chat_cluster_members(): each member of a room at any server, as a ClusterMemberView. With TIMED_OUT, UNAVAILABLE and
+  // TOO_MANY the visitor has seen what is known. Waits for the other servers.
+  template <class Visitor>
+  Result<void> cluster_members(std::string_view room, Visitor&& visitor,
+                               std::chrono::milliseconds timeout = std::chrono::seconds(1)) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return visit<ClusterMemberView>(visitor, [&](chat_cluster_member_visitor step, void* visit) {
+      return chat_cluster_members(handle_, std::string(room).c_str(), timeout.count(), step, visit);
+    });
+  }
+  // chat_cluster_rooms(): each room of any server, as a RoomView; otherwise as cluster_members().
+  template <class Visitor>
+  Result<void> cluster_rooms(Visitor&& visitor, std::chrono::milliseconds timeout = std::chrono::seconds(1)) const {
+    return visit<RoomView>(visitor, [&](chat_room_visitor step, void* visit) {
+      return chat_cluster_rooms(handle_, timeout.count(), step, visit);
+    });
+  }
   // chat_presence(): each person in a room, as a PersonView.
   template <class Visitor>
   Result<void> presence(std::string_view room, Visitor&& visitor) const {
