@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "cluster/surely.h"
 #include "cluster/words.h"
 #include "model/names.h"
+#include "model/surely.h"
 
 namespace chat::cluster {
 namespace {

@@ -41,8 +41,8 @@
  *     chat_message_event_refuse                                no              its own event
  *     chat_cluster_members, chat_cluster_rooms                 yes             with a cluster no: CHAT_ERROR_WRONG_THREAD
  *     everything else                                          yes             yes
- *     None of these functions waits for the network, except for other servers of a cluster where its comment says so. chat_server_free must not run in parallel with any other call on the
- *     same server.
+ *     None of these functions waits for the network, except for other servers of a cluster where its comment says so.
+ *     chat_server_free must not run in parallel with any other call on the same server.
  *
  *     After fork() a server belongs to the parent. The child's copies of its sockets are closed, and in the child every
  *     function that takes the server returns CHAT_ERROR_WRONG_STATE, chat_server_free too: its memory stays allocated. The
