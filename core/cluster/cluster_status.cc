@@ -16,6 +16,7 @@
 #include "redis/cluster_scout.h"
 #include "redis/cluster_slots.h"
 #include "redis/redis_link.h"
+#include "redis/redis_tls.h"
 #include "redis/uv_handle.h"
 
 namespace chat::cluster {
@@ -41,9 +42,10 @@ class Reader final : public redis::LinkListener {
   Reader(const std::string& prefix, std::int64_t limit_ms)
       : nodes_key_(prefix + "{nodes}"), about_key_(nodes_key_ + ":about"), limit_ms_(limit_ms) {}
 
-  Result<ClusterStatus> run(const redis::RedisTarget& target) {
+  Result<ClusterStatus> run(redis::RedisTarget target) {
+    Status started = redis::share_tls(target);
+    if (!started.ok()) return started;
     if (const int code = uv_loop_init(&loop_); code != 0) return {Error::system, uv_strerror(code)};
-    Status started;
     {
       const redis::UvHandle<uv_timer_t> timer = redis::make_timer(&loop_, this);
       uv_timer_start(

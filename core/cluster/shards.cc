@@ -37,6 +37,7 @@ Shards::Shards(uv_loop_t* loop, const ClusterSettings& settings, ShardUser& shar
                std::vector<std::string> channels)
     : loop_(loop),
       settings_(settings),
+      target_(settings.target),
       shard_user_(shard_user),
       user_(std::move(user)),
       channel_(std::move(channel)),
@@ -47,14 +48,15 @@ Shards::Shards(uv_loop_t* loop, const ClusterSettings& settings, ShardUser& shar
 }
 
 Status Shards::start() {
+  Status status = redis::share_tls(target_);
+  if (!status.ok()) return status;
   if (!is_redis_cluster()) {
-    Status status;
-    places_.fill(&add(settings_.target, status));
+    places_.fill(&add(target_, status));
     user_.on_moved();
     return status;
   }
   redis::ScoutOptions options;
-  options.target = settings_.target;
+  options.target = target_;
   options.client_name = "libchat";
   scout_ = std::make_unique<redis::ClusterScout>(loop_, std::move(options), [this](Result<redis::SlotMap>&& map) {
     if (stopped_) return;
@@ -122,7 +124,7 @@ RedisShard* Shards::shard_at(const redis::RedisAddress& address) {
   for (const auto& shard : shards_) {
     if (shard->address() == address) return shard.get();
   }
-  redis::RedisTarget target = settings_.target;
+  redis::RedisTarget target = target_;
   target.kind = redis::RedisTarget::Kind::single;
   target.addresses = {address};
   Status started;

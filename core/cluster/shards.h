@@ -58,13 +58,14 @@ class Shards {
   class Nowhere;
   using Places = std::array<RedisShard*, kPartitions + 1>;  // of each part, and of the list of servers
 
-  bool is_redis_cluster() const { return settings_.target.kind == redis::RedisTarget::Kind::cluster; }
+  bool is_redis_cluster() const { return target_.kind == redis::RedisTarget::Kind::cluster; }
   RedisShard* shard_at(const redis::RedisAddress& address);
   RedisShard& add(const redis::RedisTarget& target, Status& started);
   void take(const redis::SlotMap& map);
 
   uv_loop_t* loop_;
   const ClusterSettings& settings_;
+  redis::RedisTarget target_;  // of the settings; with the context of TLS that all connections share
   ShardUser& shard_user_;
   const User user_;
   const std::string channel_;

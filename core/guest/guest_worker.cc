@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "redis/redis_tls.h"
 #include "wire/json/json.h"
 
 namespace chat::guest {
@@ -57,6 +58,7 @@ Status GuestWorker::prepare() {
   if (const Status status = loop_.prepare(); !status.ok()) return failure(status);
   redis::LinkOptions options;
   options.target = settings_.target;
+  if (const Status status = redis::share_tls(options.target); !status.ok()) return failure(status);
   options.client_name = "libchat-guest";
   options.max_reply_bytes = settings_.max_reply_bytes;
   options.name = "socket_io_cluster";

@@ -19,11 +19,7 @@ ClusterScout::ClusterScout(uv_loop_t* loop, ScoutOptions options, Told told)
     : loop_(loop), options_(std::move(options)), told_(std::move(told)), nodes_(options_.target.addresses) {}
 
 Status ClusterScout::start() {
-  if (options_.target.tls) {
-    Result<std::shared_ptr<TlsContext>> made = TlsContext::make(options_.target);
-    if (!made.ok()) return made.status();
-    tls_ = std::move(*made);
-  }
+  if (Status status = share_tls(options_.target); !status.ok()) return status;
   timer_ = make_timer(loop_, this);
   uv_update_time(loop_);
   wait(0);
@@ -72,7 +68,7 @@ void ClusterScout::connect() {
   connection.user = target.user;
   connection.password = target.password;
   connection.client_name = options_.client_name;
-  connection.tls = tls_;
+  connection.tls = target.tls_context;
   connection.connect_limit_ms = options_.limit_ms;
   connection.reply_limit_ms = options_.limit_ms;
   connection.max_reply_bytes = kMaxReplyBytes;

@@ -55,9 +55,8 @@ class ClusterScout final : public ConnectionUser {
   void wait(int delay_ms) noexcept;
 
   uv_loop_t* loop_;
-  const ScoutOptions options_;
+  ScoutOptions options_;
   const Told told_;
-  std::shared_ptr<TlsContext> tls_;
   UvHandle<uv_timer_t> timer_;
   std::vector<RedisAddress> nodes_;  // those of the URL first
   std::size_t next_ = 0;

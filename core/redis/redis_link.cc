@@ -103,7 +103,6 @@ class RedisLink::Impl final : public ConnectionUser, public std::enable_shared_f
   LinkOptions options_;
   LinkListener* listener_;  // nullptr: nobody is called any more
   State state_ = State::created;
-  std::shared_ptr<TlsContext> tls_;
   UvHandle<uv_timer_t> timer_;
   std::unique_ptr<RedisConnection> connection_;
   std::size_t sentinels_asked_ = 0;  // in this attempt
@@ -121,11 +120,7 @@ Status RedisLink::Impl::start() {
     return {Error::unsupported, "several hosts are a Redis Cluster: a link has one of its nodes"};
   }
   if (options_.target.addresses.empty()) return {Error::invalid_argument, "the address of Redis is missing"};
-  if (options_.target.tls) {
-    Result<std::shared_ptr<TlsContext>> made = TlsContext::make(options_.target);
-    if (!made.ok()) return made.status();
-    tls_ = std::move(*made);
-  }
+  if (Status status = share_tls(options_.target); !status.ok()) return status;
   uv_update_time(loop_);
   state_ = State::pausing;
   start_timer(0);
@@ -195,7 +190,7 @@ void RedisLink::Impl::connect(const RedisAddress& address, bool to_sentinel) {
   ConnectionOptions connection;
   connection.address = address;
   connection.client_name = options_.client_name;
-  connection.tls = tls_;
+  connection.tls = target.tls_context;
   connection.connect_limit_ms = options_.connect_limit_ms;
   connection.reply_limit_ms = options_.reply_limit_ms;
   connection.max_reply_bytes = options_.max_reply_bytes;

@@ -63,6 +63,13 @@ Result<std::shared_ptr<TlsContext>> TlsContext::make(const RedisTarget& target) 
   return made;
 }
 
+Status share_tls(RedisTarget& target) {
+  if (!target.tls || target.tls_context) return {};
+  Result<std::shared_ptr<TlsContext>> made = TlsContext::make(target);
+  if (made.ok()) target.tls_context = std::move(*made);
+  return made.status();
+}
+
 Result<std::unique_ptr<TlsStream>> TlsStream::open(const TlsContext& context, const std::string& host) {
   ERR_clear_error();
   auto stream = std::make_unique<TlsStream>();

@@ -32,6 +32,10 @@ class TlsContext {
   bool verify_ = true;
 };
 
+// Gives the target a context, if it has none and wants TLS. Copies that are made afterwards share it, so the files are read once.
+// Errors: those of TlsContext::make().
+Status share_tls(RedisTarget& target);
+
 class TlsStream {
  public:
   // `host` is the name or the IP address that the certificate must have.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "model/types.h"
 
 namespace chat::redis {
+
+class TlsContext;
 
 struct RedisAddress {
   std::string host;  // a name or an IP address, without brackets; empty for a UNIX socket
@@ -46,6 +49,8 @@ struct RedisTarget {
   std::string ca_file;    // empty: the system's certificates
   std::string cert_file;  // of this client; with key_file
   std::string key_file;
+  // Of TLS, shared by the connections to copies of this target; nullptr: see share_tls().
+  std::shared_ptr<TlsContext> tls_context;
 
   // For logs: without user, password and files.
   std::string describe() const;

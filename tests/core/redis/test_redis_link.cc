@@ -1,5 +1,10 @@
 // A link to the primary of Redis: that it comes up, notices each kind of loss, and finds the primary again.
 #include "redis/redis_link.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "redis/redis_tls.h"
 #include "redis_fixture.h"
 
 using namespace chat;
@@ -358,6 +363,26 @@ void tls_is_used(void**) {
   assert_code(untrusted.listener.status, Error::certificate);
 }
 
+void copies_of_a_target_share_the_files_that_were_read(void**) {
+  REQUIRE_REDIS();
+  RedisServer server({.tls = true});
+  RedisTarget target = target_of(server.url());
+  assert_ok(share_tls(target));
+  const std::shared_ptr<TlsContext> context = target.tls_context;
+  assert_non_null(context.get());
+  assert_ok(share_tls(target));
+  assert_true(target.tls_context == context);
+  std::filesystem::remove(server.certificate_file());  // Redis has read it, too
+  Linked l(server.url(), [&](LinkOptions& options) { options.target = target; });
+  l.start().wait_for_up();
+  assert_text(l.ask({"ECHO", "x"}), "x");
+  const Linked alone(server.url());
+  assert_code(alone.link->start(), Error::certificate);
+  RedisTarget plain = target_of("redis://127.0.0.1");
+  assert_ok(share_tls(plain));
+  assert_null(plain.tls_context.get());
+}
+
 // Each answer that the check of the primary may get.
 void a_fake_primary_is_refused(void**) {
   struct Case {
@@ -482,6 +507,7 @@ int main() {
       cmocka_unit_test(a_link_may_be_destroyed_and_stopped_inside_of_its_callbacks),
       cmocka_unit_test(what_cannot_work_fails_at_the_start),
       cmocka_unit_test(tls_is_used),
+      cmocka_unit_test(copies_of_a_target_share_the_files_that_were_read),
       cmocka_unit_test(a_fake_primary_is_refused),
       cmocka_unit_test(sentinel_leads_to_the_new_primary),
       cmocka_unit_test(sentinels_that_know_nothing_are_reported),
