@@ -15,25 +15,13 @@
 #include "cluster/words.h"
 #include "redis/cluster_scout.h"
 #include "redis/cluster_slots.h"
+#include "redis/info_field.h"
 #include "redis/redis_link.h"
 #include "redis/redis_tls.h"
 #include "redis/uv_handle.h"
 
 namespace chat::cluster {
 namespace {
-
-// The value of a line "name:value" of INFO.
-std::string field_of(std::string_view info, std::string_view name) {
-  while (!info.empty()) {
-    std::string_view line = info.substr(0, info.find('\n'));
-    info.remove_prefix(std::min(line.size() + 1, info.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':') {
-      return std::string(line.substr(name.size() + 1));
-    }
-  }
-  return {};
-}
 
 constexpr const char* kClientName = "libchat-status";
 
@@ -158,12 +146,12 @@ class Reader final : public redis::LinkListener {
   }
 
   void on_info(const redis::Value& answer) {
-    status_.redis_version = field_of(answer.text, "redis_version");
-    status_.used_bytes = number_in<std::int64_t>(field_of(answer.text, "used_memory")).value_or(0);
-    status_.max_bytes = number_in<std::int64_t>(field_of(answer.text, "maxmemory")).value_or(0);
-    status_.eviction_policy = field_of(answer.text, "maxmemory_policy");
-    status_.keeps_file = field_of(answer.text, "aof_enabled") == "1";
-    status_.replicas = number_in<std::uint64_t>(field_of(answer.text, "connected_slaves")).value_or(0);
+    status_.redis_version = redis::info_field(answer.text, "redis_version");
+    status_.used_bytes = number_in<std::int64_t>(redis::info_field(answer.text, "used_memory")).value_or(0);
+    status_.max_bytes = number_in<std::int64_t>(redis::info_field(answer.text, "maxmemory")).value_or(0);
+    status_.eviction_policy = redis::info_field(answer.text, "maxmemory_policy");
+    status_.keeps_file = redis::info_field(answer.text, "aof_enabled") == "1";
+    status_.replicas = number_in<std::uint64_t>(redis::info_field(answer.text, "connected_slaves")).value_or(0);
     complete_ = true;
     end();
   }

@@ -5,6 +5,7 @@
 
 #include "cluster/words.h"
 #include "model/surely.h"
+#include "redis/info_field.h"
 
 namespace chat::cluster {
 namespace {
@@ -87,12 +88,14 @@ void RedisShard::lost(const Status& why) {
 // Both links have to be with the same Redis.
 void RedisShard::check_links() {
   if (!commands_.up() || !subscriber_.up()) return;
-  if (commands_.run_id() != subscriber_.run_id()) {
+  if (commands_.run() != subscriber_.run()) {
+    // Nobody knows which of the two is right.
+    commands_.distrust("it is not the primary that the subscriptions are with");
     subscriber_.distrust("it is not the primary that the commands go to");
     return;
   }
   ++session_;
-  run_ = commands_.run_id();
+  run_ = commands_.run();
   scripts_left_ = kScripts;
   check_settings();
   load_scripts();
@@ -153,10 +156,24 @@ void RedisShard::tick(std::int64_t late_ms) {
   if (ms >= next_sign_ms_) {
     next_sign_ms_ = ms + kSignMs;
     (void)publish(channels_.front(), "h");
+    check_role();
   }
   if (ms - heard_ms_ <= settings_.alive_ms) return;
   heard_ms_ = ms;
   subscriber_.distrust("nothing was heard on the subscription");
+}
+
+// A primary that becomes a replica keeps its connections, and takes the state of another one. It may be a primary again since.
+void RedisShard::check_role() {
+  const auto checked = [this, session = session_](redis::Reply&& reply) {
+    if (session != session_ || !reply.answered() || reply.value.is_error()) return;
+    const bool is_same = redis::info_field(reply.value.text, "role") == "master" &&
+                         redis::info_field(reply.value.text, "master_replid") == run_;
+    if (is_same) return;
+    commands_.distrust("its role has changed");
+    subscriber_.distrust("its role has changed");
+  };
+  (void)command(commands_, checked, "INFO", "replication");
 }
 
 bool RedisShard::is_full() const {

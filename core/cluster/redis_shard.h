@@ -112,6 +112,7 @@ class RedisShard final : public RoomRedis {
   };
 
   void check_links();
+  void check_role();
   void check_settings();
   void load_scripts();
   void subscribe_own();

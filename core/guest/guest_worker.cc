@@ -148,7 +148,7 @@ void GuestWorker::lost(Task task, const Status& why) {
 // Both links have to be with the same Redis.
 void GuestWorker::check_links() {
   if (!commands_->up() || !subscriber_->up()) return;
-  if (commands_->run_id() != subscriber_->run_id()) {
+  if (commands_->run() != subscriber_->run()) {
     // Nobody knows which of the two is right.
     commands_->distrust("it is not the primary that the subscriptions are with");
     subscriber_->distrust("it is not the primary that the commands go to");

@@ -39,7 +39,7 @@ class GuestWorker {
   enum class Task : std::uint8_t { commands, subscriptions, stream };
   struct Listener : redis::LinkListener {
     Listener(GuestWorker& owner, Task what) : worker(owner), task(what) {}
-    void on_up(const std::string& run_id) override;
+    void on_up(const std::string& run) override;
     void on_down(const Status& why) override { worker.lost(task, why); }
     void on_push(redis::Value&& value) override { worker.on_push(value); }
     GuestWorker& worker;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "redis/info_field.h"
 #include "redis/redis_connection.h"
 #include "redis/resp_command.h"
 #include "redis/uv_handle.h"
@@ -19,19 +20,7 @@ namespace {
 
 constexpr int kMinSentinelLimitMs = 500;
 constexpr std::size_t kMaxHostBytes = 255;
-constexpr std::size_t kMaxRunIdBytes = 64;
-
-// The value of a line "name:value\r\n" of INFO; empty: there is none.
-std::string_view info_field(std::string_view info, std::string_view name) {
-  for (std::size_t begin = 0; begin < info.size();) {
-    const std::size_t end = std::min(info.find("\r\n", begin), info.size());
-    const std::string_view line = info.substr(begin, end - begin);
-    if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':')
-      return line.substr(name.size() + 1);
-    begin = end + 2;
-  }
-  return {};
-}
+constexpr std::size_t kMaxRunBytes = 64;
 
 // Sentinel's answer: a host and a port.
 std::optional<RedisAddress> parse_primary(const Value& value) {
@@ -63,9 +52,9 @@ class RedisLink::Impl final : public ConnectionUser, public std::enable_shared_f
   void stop() noexcept;
   void abandon() noexcept;
   bool up() const { return state_ == State::up && connection_->ready(); }
-  const std::string& run_id() const {
+  const std::string& run() const {
     static const std::string none;
-    return up() ? run_id_ : none;
+    return up() ? run_ : none;
   }
   Status send(std::span<const std::string_view> args, ReplyHandler&& done) {
     if (!up()) return {Error::unavailable, "there is no connection to Redis"};
@@ -107,10 +96,10 @@ class RedisLink::Impl final : public ConnectionUser, public std::enable_shared_f
   std::unique_ptr<RedisConnection> connection_;
   std::size_t sentinels_asked_ = 0;  // in this attempt
   RedisAddress primary_;             // of this attempt, or connected
-  std::string run_id_;
-  std::string found_run_id_;  // while it is being checked
-  Status last_fault_;         // since it was up
-  int failures_ = 0;          // in a row
+  std::string run_;
+  std::string found_run_;  // while it is being checked
+  Status last_fault_;      // since it was up
+  int failures_ = 0;       // in a row
   std::minstd_rand random_;
 };
 
@@ -251,9 +240,9 @@ void RedisLink::Impl::check_primary() {
   const auto refuse = [this](std::string_view what) {
     connection_->close_later({Error::unavailable, "Redis at " + describe(primary_) + std::string(what)});
   };
-  found_run_id_.clear();
+  found_run_.clear();
   const std::string_view role[] = {"ROLE"};
-  const std::string_view info[] = {"INFO", "server"};
+  const std::string_view info[] = {"INFO", "replication"};
   Status sent = connection_->send(role, [refuse](Reply&& reply) {
     if (!reply.answered()) return;
     const Value& value = reply.value;
@@ -268,9 +257,9 @@ void RedisLink::Impl::check_primary() {
     sent = connection_->send(info, [this, refuse](Reply&& reply) {
       if (!reply.answered()) return;
       if (reply.value.is_error()) return refuse(" refused INFO: " + printable(reply.value.text));
-      found_run_id_ = info_field(reply.value.text, "run_id");
-      if (found_run_id_.empty() || found_run_id_.size() > kMaxRunIdBytes || found_run_id_ != printable(found_run_id_)) {
-        return refuse(" has no run_id");
+      found_run_ = info_field(reply.value.text, "master_replid");
+      if (found_run_.empty() || found_run_.size() > kMaxRunBytes || found_run_ != printable(found_run_)) {
+        return refuse(" has no replication id");
       }
       come_up();
     });
@@ -279,12 +268,12 @@ void RedisLink::Impl::check_primary() {
 }
 
 void RedisLink::Impl::come_up() {
-  run_id_ = std::move(found_run_id_);
+  run_ = std::move(found_run_);
   state_ = State::up;
   failures_ = 0;
   last_fault_ = {};
-  log(LogLevel::info, "connected to " + describe(primary_) + ", run_id " + run_id_);
-  listener_->on_up(run_id_);
+  log(LogLevel::info, "connected to " + describe(primary_) + ", replication id " + run_);
+  listener_->on_up(run_);
 }
 
 bool RedisLink::Impl::next_sentinel() {
@@ -345,7 +334,7 @@ RedisLink::~RedisLink() { impl_->abandon(); }
 Status RedisLink::start() { return impl_->start(); }
 void RedisLink::stop() { impl_->stop(); }
 bool RedisLink::up() const { return impl_->up(); }
-const std::string& RedisLink::run_id() const { return impl_->run_id(); }
+const std::string& RedisLink::run() const { return impl_->run(); }
 Status RedisLink::send(std::span<const std::string_view> args, ReplyHandler done) {
   return impl_->send(args, std::move(done));
 }

@@ -46,9 +46,9 @@ class LinkListener {
   LinkListener& operator=(const LinkListener&) = delete;
   virtual ~LinkListener() = default;
 
-  // Connected to a primary. `run_id` identifies its process: it changes with a restart and with a fail-over. Subscriptions of
-  // an earlier connection are gone.
-  virtual void on_up(const std::string& run_id) = 0;
+  // Connected to a primary. `run` is its replication id (master_replid): another one after a restart, and each time that a Redis
+  // becomes a primary, even if it was one before. Subscriptions of an earlier connection are gone.
+  virtual void on_up(const std::string& run) = 0;
   // There is no connection: it was lost, or an attempt to connect failed for another reason than the one before. So it may be
   // called several times in a row, and before the first on_up(). Those who waited for an answer have been told before. The link
   // goes on trying.
@@ -76,8 +76,8 @@ class RedisLink {
   void stop();
 
   bool up() const;
-  // Of the primary; empty while the link is down.
-  const std::string& run_id() const;
+  // Of the primary, when the link came up; empty while it is down.
+  const std::string& run() const;
 
   // Sends a command when it is up: its name and its arguments. What is sent in one round of the loop leaves in one write,
   // before the loop sleeps. Answers come in the order of the commands.

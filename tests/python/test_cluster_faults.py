@@ -86,6 +86,34 @@ def test_a_slow_redis_delays_and_keeps_the_order(start_chatd, redis, way, talk):
         assert [text for text in ann.texts() if text[0] == who] == [f"{who}{i}" for i in range(40)]
 
 
+def test_a_primary_that_was_a_replica_meanwhile_lacks_what_the_other_lacked(start_chatd, redis, talk):
+    """Its process and its connections are the same ones, and nobody writes in between."""
+    other = Redis()
+    try:
+        first, second = (start_chatd("--cluster", redis.url, "--metrics", "/metrics") for _ in range(2))
+        ann, bob = talk(first), talk(second)
+        for server in (redis, other):
+            server.cli("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+        other.cli("REPLICAOF", "127.0.0.1", redis.port)
+        wait_until(lambda: "master_link_status:up" in other.cli("INFO", "replication"))
+        for i in range(2):
+            assert ann.say(str(i))["seq"] == i + 1
+        assert redis.cli("WAIT", 1, 10_000) == "1"
+        other.cli("REPLICAOF", "NO", "ONE")
+        assert ann.say("2")["seq"] == 3
+        bob.heard("2")
+        redis.cli("REPLICAOF", "127.0.0.1", other.port)
+        wait_until(lambda: "master_link_status:up" in redis.cli("INFO", "replication"))
+        redis.cli("REPLICAOF", "NO", "ONE")
+        wait_until(lambda: all(int(metric(server, "libchat_cluster_losses_total")) >= 1 for server in (first, second)))
+        ack = bob.say("3")
+        assert (ack["epoch"], ack["seq"]) == (ann.welcome["epoch"], 4)
+        same_order([ann, bob], ["0", "1", "2", "3"])
+        assert [text for _, _, text in history_at(talk, start_chatd("--cluster", redis.url))] == ["0", "1", "2", "3"]
+    finally:
+        other.end()
+
+
 # Clocks ----------------------------------------------------------------------------------------------------------------------
 
 

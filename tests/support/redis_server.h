@@ -134,7 +134,7 @@ class RedisServer {
     const std::size_t value = begin + field.size() + 2;
     return text.substr(value, text.find('\r', value) - value);
   }
-  std::string run_id() const { return info("server", "run_id"); }
+  std::string run() const { return info("replication", "master_replid"); }  // see LinkListener::on_up()
 
   // Waits for a condition about other processes.
   template <class Condition>

@@ -26,9 +26,9 @@ RedisTarget target_of(const std::string& url) {
 }
 
 struct Listener final : LinkListener {
-  void on_up(const std::string& run_id) override {
+  void on_up(const std::string& run) override {
     ++ups;
-    last_run_id = run_id;
+    last_run = run;
     events.emplace_back("up");
     if (when_up) when_up();
   }
@@ -48,7 +48,7 @@ struct Listener final : LinkListener {
   std::function<void()> when_pushed;
   int ups = 0;
   int downs = 0;
-  std::string last_run_id;
+  std::string last_run;
   Status status;
   Words events;
 };
@@ -99,7 +99,7 @@ struct Linked {
   std::unique_ptr<RedisLink> link;
 };
 
-void it_comes_up_with_the_run_id(void**) {
+void it_comes_up_with_the_replication_id(void**) {
   REQUIRE_REDIS();
   RedisServer server;
   Linked l(server.url());
@@ -107,11 +107,11 @@ void it_comes_up_with_the_run_id(void**) {
   l.start();
   assert_false(l.link->up());
   l.wait_for_up();
-  assert_text(l.listener.last_run_id, server.run_id());
-  assert_text(l.link->run_id(), server.run_id());
+  assert_text(l.listener.last_run, server.run());
+  assert_text(l.link->run(), server.run());
   assert_text(joined(l.listener.events), "up");
   assert_int_equal(l.log.size(), 1);
-  assert_text(l.log[0], "redis test: connected to " + server.address() + ", run_id " + server.run_id());
+  assert_text(l.log[0], "redis test: connected to " + server.address() + ", replication id " + server.run());
   assert_text(l.ask({"ECHO", "x"}), "x");
   assert_contains(l.ask({"CLIENT", "INFO"}), "name=test");
   assert_code(l.link->start(), Error::wrong_state);
@@ -123,7 +123,7 @@ void a_restarted_server_is_found_again(void**) {
   Linked l(server.url());
   l.start().wait_for_up();
   assert_text(l.ask({"SET", "kept", "1"}), "+OK");
-  const std::string first = l.link->run_id();
+  const std::string first = l.link->run();
   server.stop();
   assert_ok(l.send({"GET", "kept"}));
   l.link->flush();
@@ -132,12 +132,12 @@ void a_restarted_server_is_found_again(void**) {
   assert_text(joined(l.listener.events),
               "up; +OK; lost " + std::to_string(static_cast<int>(Error::unavailable)) + "; down");
   assert_false(l.link->up());
-  assert_text(l.link->run_id(), "");
+  assert_text(l.link->run(), "");
   assert_code(l.send({"PING"}), Error::unavailable);
 
   server.restart(true);
   l.wait_for_up();
-  assert_string_not_equal(l.link->run_id().c_str(), first.c_str());
+  assert_string_not_equal(l.link->run().c_str(), first.c_str());
   assert_text(l.ask({"GET", "kept"}), "1");
   server.restart(false);
   l.loop.run_until([&] { return l.listener.ups == 3; });
@@ -208,7 +208,7 @@ void a_replica_is_refused_until_it_is_promoted(void**) {
   assert_contains(l.listener.status.detail, "is no primary: its role is slave");
   replica.command("REPLICAOF NO ONE");
   l.wait_for_up();
-  assert_text(l.link->run_id(), replica.run_id());
+  assert_text(l.link->run(), replica.run());
 }
 
 void a_primary_that_became_a_replica_is_left(void**) {
@@ -395,13 +395,13 @@ void a_fake_primary_is_refused(void**) {
       {"*0\r\n+x\r\n", "did not say whether it is a primary"},
       {"*1\r\n$8\r\nsentinel\r\n+x\r\n", "its role is sentinel"},
       {"*1\r\n$6\r\nmaster\r\n-ERR no\r\n", "refused INFO: ERR no"},
-      {"*1\r\n$6\r\nmaster\r\n$7\r\nrun_id:\r\n", "has no run_id"},
-      {"*1\r\n$6\r\nmaster\r\n$12\r\nxrun_id:abcd\r\n", "has no run_id"},
-      {"*1\r\n$6\r\nmaster\r\n$9\r\nrun_id:a\x01\r\n", "has no run_id"},
+      {"*1\r\n$6\r\nmaster\r\n$14\r\nmaster_replid:\r\n", "has no replication id"},
+      {"*1\r\n$6\r\nmaster\r\n$19\r\nxmaster_replid:abcd\r\n", "has no replication id"},
+      {"*1\r\n$6\r\nmaster\r\n$16\r\nmaster_replid:a\x01\r\n", "has no replication id"},
   };
   for (const Case& one : cases) {
     FakeRedis fake([&](FakeRedis& redis, int fd) {
-      if (!redis.log_in(fd) || !redis.read_until(fd, "server\r\n")) return;
+      if (!redis.log_in(fd) || !redis.read_until(fd, "replication\r\n")) return;
       redis.say(fd, one.answers);
       redis.read_to_the_end(fd);
     });
@@ -442,16 +442,15 @@ void sentinel_leads_to_the_new_primary(void**) {
   const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
   Linked l("redis+sentinel://" + nobody + "," + stranger.host() + "," + sentinel.host() + "/main");
   l.start().wait_for_up();
-  assert_text(l.link->run_id(), primary.run_id());
+  assert_text(l.link->run(), primary.run());
   assert_text(l.ask({"SET", "a", "1"}), "+OK");
   assert_text(l.ask({"WAIT", "1", "0"}), "1");
   sentinel.wait_for_replica();
 
-  const std::string replica_id = replica.run_id();
   primary.kill();
   l.loop.run_until([&] { return l.listener.downs > 0; });
   l.wait_for_up();
-  assert_text(l.link->run_id(), replica_id);
+  assert_text(l.link->run(), replica.run());
   assert_text(l.ask({"GET", "a"}), "1");
   assert_text(l.ask({"SET", "a", "2"}), "+OK");
 }
@@ -494,7 +493,7 @@ void sentinels_that_know_nothing_are_reported(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(it_comes_up_with_the_run_id),
+      cmocka_unit_test(it_comes_up_with_the_replication_id),
       cmocka_unit_test(a_restarted_server_is_found_again),
       cmocka_unit_test(each_change_of_state_is_one_line),
       cmocka_unit_test(attempts_are_spaced),
