@@ -111,7 +111,11 @@ void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open)
 // Rooms are elsewhere, and perhaps the list of servers.
 void ClusterWorker::on_moved() {
   for (const auto& shard : shards_.all()) {
-    if (!shard->is_up()) shard->expect(counters.servers.load(std::memory_order_relaxed));
+    const std::uint64_t servers = counters.servers.load(std::memory_order_relaxed);
+    if (!shard->is_up()) shard->expect(servers);
+    if (!shard->is_open() || shard->is_settled()) continue;
+    shard->expect(std::max(servers, shard->expected_servers()));
+    membership_.beat_soon();
   }
   for (const auto& one : rooms_) {
     SharedRoom& room = *one.second;
@@ -167,7 +171,7 @@ void ClusterWorker::beat() {
   about.waiting = counters.waiting.load(std::memory_order_relaxed);
   bool settled = true;
   for (const auto& shard : shards_.all()) {
-    if (shard->is_handed_over()) about.handed_over.push_back(shard->run());
+    if (shard->is_handed_over()) about.handed_over.push_back(shard->assignment());
     settled = settled && (!shard->is_open() || shard->is_settled());
   }
   membership_.beat(*home_, about, loop_ms() + (settled ? kBeatMs : kSettlingBeatMs));
@@ -198,7 +202,7 @@ void ClusterWorker::settle() {
   for (const auto& shard : shards_.all()) {
     if (!shard->is_open() || shard->is_settled()) continue;
     const bool late = loop_ms() - shard->open_ms() >= settings.settle_ms;
-    const bool complete = shard->is_handed_over() && membership_.all_handed_over(shard->run()) &&
+    const bool complete = shard->is_handed_over() && membership_.all_handed_over(shard->assignment()) &&
                           membership_.servers() >= shard->expected_servers();
     if (!complete && !late) continue;
     shard->settle();

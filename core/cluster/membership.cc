@@ -86,9 +86,9 @@ std::string Membership::id_of(std::uint32_t number) const {
   return {};
 }
 
-bool Membership::all_handed_over(std::string_view run) const {
-  return std::ranges::all_of(servers_, [run](const ServerAbout& server) {
-    return std::ranges::find(server.handed_over, run) != server.handed_over.end();
+bool Membership::all_handed_over(std::string_view assignment) const {
+  return std::ranges::all_of(servers_, [assignment](const ServerAbout& server) {
+    return std::ranges::find(server.handed_over, assignment) != server.handed_over.end();
   });
 }
 

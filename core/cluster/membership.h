@@ -45,8 +45,8 @@ class Membership {
   std::string id_of(std::uint32_t number) const;
   // The numbers of all servers with a lease, in the order of ids().
   const std::vector<std::uint32_t>& numbers() const { return numbers_; }
-  // Whether all servers have told this Redis all that they know.
-  bool all_handed_over(std::string_view run) const;
+  // Whether all servers have handed over all that they know; see RedisShard::assignment().
+  bool all_handed_over(std::string_view assignment) const;
 
  private:
   void on_beat(const redis::Value& answer, RedisShard& redis, const ServerAbout& about);

@@ -82,6 +82,7 @@ void RedisShard::lost(const Status& why) {
   const bool was_open = std::exchange(open_, false);
   if (was_open) lost_ms_ = loop_ms();
   up_ = handed_over_ = settled_ = false;
+  unsettled_parts_.reset();
   user_.on_down(*this, why, was_open);
 }
 
@@ -147,6 +148,33 @@ void RedisShard::subscribe_own() {
   std::vector<std::string_view> words = {"SUBSCRIBE"};
   words.insert(words.end(), channels_.begin(), channels_.end());
   (void)subscriber_.send(words, subscribed);
+}
+
+void RedisShard::set_parts(const std::bitset<kPartitions>& parts) {
+  if (parts == parts_) return;
+  const std::bitset<kPartitions> gained = parts & ~parts_;
+  parts_ = parts;
+  handed_over_ = false;
+  if (!settled_) return;
+  unsettled_parts_ = (unsettled_parts_ | gained) & parts;
+  if (gained.any()) open_ms_ = loop_ms();
+}
+
+std::string RedisShard::assignment() const {
+  std::string text = run_;
+  if (parts_.all()) return text;
+  text += '.';
+  for (std::size_t part = 0; part < kPartitions; part += 4) {
+    std::size_t digit = 0;
+    for (std::size_t i = 0; i < 4; ++i) digit = 2 * digit + (parts_[part + i] ? 1 : 0);
+    text += "0123456789abcdef"[digit];
+  }
+  return text;
+}
+
+RoomRedis::Settled RedisShard::settled_part(std::uint32_t partition) const {
+  if (!settled_) return Settled::no;
+  return unsettled_parts_[partition] ? Settled::with_data : Settled::yes;
 }
 
 void RedisShard::tick(std::int64_t late_ms) {

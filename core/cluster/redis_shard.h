@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "cluster/room_host.h"
+#include "cluster/room_keys.h"
 #include "cluster/scripts.h"
 #include "redis/redis_link.h"
 #include "redis/uv_handle.h"
@@ -63,25 +65,31 @@ class RedisShard final : public RoomRedis {
     open_ = true;
     open_ms_ = loop_ms();
   }
+  // It has these parts of the rooms. Those that it gets when it is settled are settled for themselves.
+  void set_parts(const std::bitset<kPartitions>& parts);
+  bool is_settled() const { return settled_ && unsettled_parts_.none(); }
   void settle() {
     settled_ = true;
+    unsettled_parts_.reset();
     expected_servers_ = 0;
   }
+  // What this server has handed over what it knows to: the run and the parts. Servers that agree on both have the same text.
+  std::string assignment() const;
   void has_handed_over() { handed_over_ = true; }
   bool is_handed_over() const { return handed_over_; }
   // So many servers had rooms there before it came up or was lost, and have to hand over; until it is settled.
   void expect(std::uint64_t servers) { expected_servers_ = servers; }
   std::uint64_t expected_servers() const { return expected_servers_; }
-  // When it was opened.
+  // When it was opened, or got parts that have to be settled.
   std::int64_t open_ms() const { return open_ms_; }
   // Signs of life; each tick of the timer. late_ms: so long nothing could be read.
   void tick(std::int64_t late_ms);
 
   bool is_open() const override { return open_; }
-  bool is_settled() const override { return settled_; }
   std::optional<std::int64_t> lost_ms() const override {
     return open_ ? std::nullopt : std::optional<std::int64_t>(lost_ms_);
   }
+  Settled settled_part(std::uint32_t partition) const override;
   const std::string& run() const override { return run_; }
   bool is_full() const override;
   Status subscribe(std::string_view channel, redis::ReplyHandler done) override;
@@ -140,7 +148,9 @@ class RedisShard final : public RoomRedis {
   bool up_ = false;
   bool open_ = false;
   bool handed_over_ = false;  // this server has told all that it knows to this Redis
-  bool settled_ = false;      // all servers have
+  bool settled_ = false;      // all servers have, except of these parts
+  std::bitset<kPartitions> unsettled_parts_;
+  std::bitset<kPartitions> parts_;
   std::uint64_t expected_servers_ = 0;
   std::int64_t open_ms_ = 0;
   std::int64_t lost_ms_ = 0;   // when it was open last, or began

@@ -33,11 +33,16 @@ class RoomRedis {
 
   // Rooms are opened there.
   virtual bool is_open() const = 0;
-  // All servers have handed over what they know above its logs. Constant false to true for one run().
-  virtual bool is_settled() const = 0;
   // When it was lost, in RoomHost::loop_ms(). nullopt: it is open, or rooms wait for another one.
   virtual std::optional<std::int64_t> lost_ms() const = 0;
-  // Identifies the process; empty while there is none.
+  // Whether all servers have handed over what they know above its logs of a part of the rooms.
+  enum class Settled : std::uint8_t {
+    no,
+    with_data,  // the part came here after the others: its rooms whose logs came too are complete
+    yes,
+  };
+  virtual Settled settled_part(std::uint32_t partition) const = 0;
+  // Identifies its state: another one after a restart, and each time that it becomes a primary. Empty while there is none.
   virtual const std::string& run() const = 0;
   // So much waits for answers that rooms ask for their positions later.
   virtual bool is_full() const = 0;

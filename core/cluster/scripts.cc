@@ -28,6 +28,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local meta = redis.call('HMGET', KEYS[1], 'e', 's', 'g', 'st', 'vv')
 local epoch, top, settled = meta[1], tonumber(meta[2] or '0'), tonumber(meta[4] or '0')
 local mine = tonumber(ARGV[5])
+local settle = ARGV[3] == '1' or (ARGV[3] == '2' and meta[3])
 local function append()
   local ids = KEYS[4] .. text(math.floor(now / ARGV[13]))
   for i = 15, #ARGV, 6 do
@@ -66,7 +67,7 @@ else
     top = mine
     if #ARGV > 14 then top = ARGV[15] - ARGV[16] end
     redis.call('DEL', KEYS[2])
-  elseif not epoch and ARGV[3] == '1' then
+  elseif not epoch and settle then
     epoch = ARGV[2]
     redis.call('DEL', KEYS[2])
   end
@@ -74,7 +75,7 @@ else
   if epoch == ARGV[4] then append() end
   redis.call('HSET', KEYS[1], 'e', epoch, 's', text(top))
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
-  if ARGV[3] ~= '1' then return {'WAIT', now} end
+  if not settle then return {'WAIT', now} end
   redis.call('HSET', KEYS[1], 'g', ARGV[1], 'st', text(top))
 end
 redis.call('HSET', KEYS[1], 'x', 0)

@@ -19,7 +19,7 @@ enum class Script : std::uint8_t {
   // what they know above the log.
   // KEYS: meta, stream, values, ids. ARGV: run, new epoch, settle, my epoch, my top, my run, limit, bytes, expire_ms, channel, token,
   // version, window_ms, told, and for each message that is handed over: last, n, time_ms, token, batch, id. settle: 1: all servers
-  // have handed over. token: of a batch that may have been published; "": none. version: of the values that the server has. told: 1:
+  // have handed over; 2: they have, unless the room came without its data. token: of a batch that may have been published; "": none. version: of the values that the server has. told: 1:
   // the rest of the arguments is all that the server has.
   // Answers {"TELL", now_ms, top} when the server has to hand over what it has above top; {"WAIT", now_ms}; or {"OPEN", epoch, top,
   // now_ms, entries, version, values, first}: the newest entries, the newest first; keys with their values, or nothing if the version

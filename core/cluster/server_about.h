@@ -12,7 +12,7 @@ namespace chat::cluster {
 // What a server tells of itself each time that it renews its lease.
 struct ServerAbout {
   std::string id;                        // random: another one after each start
-  std::vector<std::string> handed_over;  // the runs of Redis to which it has told all that it knows
+  std::vector<std::string> handed_over;  // where it has told all that it knows: RedisShard::assignment()
   std::uint64_t clients = 0;
   std::uint64_t rooms = 0;
   std::uint64_t waiting = 0;  // messages that wait for Redis

@@ -2,6 +2,7 @@
 #include "cluster/shards.h"
 
 #include <algorithm>
+#include <bitset>
 #include <utility>
 
 #include "cluster/membership.h"
@@ -13,8 +14,8 @@ namespace chat::cluster {
 class Shards::Nowhere final : public RoomRedis {
  public:
   bool is_open() const override { return false; }
-  bool is_settled() const override { return false; }
   std::optional<std::int64_t> lost_ms() const override { return std::nullopt; }
+  Settled settled_part(std::uint32_t) const override { return Settled::no; }
   const std::string& run() const override {
     static const std::string none;
     return none;
@@ -52,6 +53,7 @@ Status Shards::start() {
   if (!status.ok()) return status;
   if (!is_redis_cluster()) {
     places_.fill(&add(target_, status));
+    note_parts();
     user_.on_moved();
     return status;
   }
@@ -135,6 +137,14 @@ RedisShard* Shards::shard_at(const redis::RedisAddress& address) {
   return nullptr;
 }
 
+void Shards::note_parts() {
+  for (const auto& shard : shards_) {
+    std::bitset<kPartitions> parts;
+    for (std::size_t part = 0; part < kPartitions; ++part) parts[part] = places_[part] == shard.get();
+    shard->set_parts(parts);
+  }
+}
+
 // Repeated when memory fails: it finds the shards that it has added.
 void Shards::take(const redis::SlotMap& map) {
   Places places{};
@@ -145,6 +155,7 @@ void Shards::take(const redis::SlotMap& map) {
   if (places == places_ && !moving_) return;
   moving_ = true;
   places_ = places;
+  note_parts();
   user_.on_moved();
   std::erase_if(shards_, [this](const auto& shard) {
     return std::find(places_.begin(), places_.end(), shard.get()) == places_.end();

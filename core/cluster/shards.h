@@ -62,6 +62,7 @@ class Shards {
   RedisShard* shard_at(const redis::RedisAddress& address);
   RedisShard& add(const redis::RedisTarget& target, Status& started);
   void take(const redis::SlotMap& map);
+  void note_parts();
 
   uv_loop_t* loop_;
   const ClusterSettings& settings_;

@@ -145,7 +145,7 @@ void SharedRoom::advance() {
     subscribe();
   } else if (state_ == State::closed && !close_epoch_.empty()) {
     restart();
-  } else if (state_ == State::closed || (state_ == State::settling && redis_->is_settled())) {
+  } else if (state_ == State::closed || (state_ == State::settling && settled() == RoomRedis::Settled::yes)) {
     ask_position();
   } else if (state_ == State::merging) {
     merge_next();
@@ -286,9 +286,14 @@ void SharedRoom::ask_position() {
 // The arguments of Script::open.
 std::vector<std::string> SharedRoom::position_query(bool from_start) {
   const ClusterSettings& settings = host_.settings;
+  const RoomRedis::Settled is = settled();
+  const bool was_open = is == RoomRedis::Settled::no && run_ == redis_->run();
+  const char* const settle = is == RoomRedis::Settled::yes || was_open ? "1"
+                             : is == RoomRedis::Settled::with_data     ? "2"
+                                                                       : "0";
   std::vector<std::string> args = {redis_->run(),
                                    settings.make_epoch(),
-                                   redis_->is_settled() || run_ == redis_->run() ? "1" : "0",
+                                   settle,
                                    from_start ? std::string() : epoch_,
                                    from_start ? "0" : text_of(seq_),
                                    run_,

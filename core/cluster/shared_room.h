@@ -97,6 +97,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   void must_adopt();
   void drop_content();
 
+  RoomRedis::Settled settled() const { return redis_->settled_part(partition_of(name)); }
   void ask_position();
   std::vector<std::string> position_query(bool from_start);
   void on_position(redis::Value& answer, bool from_start);

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import threading
 
 import pytest
@@ -209,6 +210,77 @@ def test_the_documented_rights_suffice_for_a_redis_cluster(start_chatd, talk, cl
         ann, bob = talk(first, room), talk(second, room)
         assert ann.say("hello", id="1")["type"] == "ack"
         bob.heard("hello")
+
+
+def test_a_part_without_its_data_waits_for_what_servers_know(start, talk, cluster):
+    """A primary dies for good, and another one is given a slot of it. The server that asks first knows nothing of the room."""
+    for node in cluster.nodes:
+        node.cli("CONFIG", "SET", "cluster-require-full-coverage", "no")
+    first, second = start(), start()
+    home = cluster.owner_of(int(cluster.nodes[0].cli("CLUSTER", "KEYSLOT", "chat:{nodes}")))
+    room = next(room for room in cluster.rooms_at_each() if cluster.primary_of(room) is not home)
+    bob = talk(second, room)
+    for i in range(3):
+        assert bob.say(str(i))["seq"] == i + 1
+    slot, dead = cluster.slot_of(room), cluster.primary_of(room)
+    target = next(node for node in cluster.primaries() if node not in (home, dead))
+    target_id = target.cli("CLUSTER", "MYID")
+
+    def scripts():
+        """Those of rooms: this primary does not have the list of servers."""
+        found = re.search(r"cmdstat_evalsha:calls=(\d+)", target.cli("INFO", "commandstats"))
+        return int(found[1]) if found else 0
+
+    os.kill(second.pid, signal.SIGSTOP)
+    try:
+        cluster.nodes[cluster.nodes.index(dead) + 3].kill()  # its replica
+        dead.kill()
+        before = scripts()
+        joined = []
+        joins = threading.Thread(target=lambda: joined.append(talk(first, room)))
+        joins.start()
+        for node in cluster.alive():
+            if "role:master" in node.cli("INFO", "replication"):
+                assert node.cli("CLUSTER", "SETSLOT", slot, "NODE", target_id) == "OK"
+        wait_until(lambda: scripts() > before)
+    finally:
+        os.kill(second.pid, signal.SIGCONT)
+    joins.join(LIMIT_S)
+    ann = joined[0]
+    assert ann.welcome["epoch"] == bob.welcome["epoch"]
+    ack = say_until_acked(bob, "after")
+    assert (ack["epoch"], ack["seq"]) == (bob.welcome["epoch"], 4)
+    ann.heard("after")
+    history = ann.answer(ann.request("history", room=room, limit=0))
+    assert [message["text"] for message in history["messages"]] == ["0", "1", "2", "after"]
+    assert bob.texts() == ["0", "1", "2", "after"]
+
+
+def test_what_one_primary_did_not_pass_on_another_one_does(cluster, talk):
+    """Messages to everyone go through one primary. It hangs, and does what it was asked to when nobody waits for it any more."""
+    pychat = pytest.importorskip("pychat")
+    chosen = cluster.owner_of(int(cluster.nodes[0].cli("CLUSTER", "KEYSLOT", "{0}")))
+    slot = int(cluster.nodes[0].cli("CLUSTER", "KEYSLOT", "{0}"))
+    room = next(room for room in cluster.rooms_at_each() if cluster.primary_of(room) is not chosen)
+    options = {"address": "127.0.0.1", "port": 0, "cluster": cluster.url}
+    with pychat.Server(**options) as first, pychat.Server(**options) as second:
+        bob = talk(second, room)
+        first.publish(None, "before")
+        bob.heard("before")
+        chosen.freeze()
+        try:
+            for i in range(20):
+                first.publish(None, str(i))
+            wait_until(lambda: cluster.owner_of(slot) not in (None, chosen))
+            for i in range(20):
+                bob.heard(str(i))
+        finally:
+            chosen.thaw()
+        wait_until(cluster.is_well)
+        first.publish(None, "after")
+        bob.heard("after")
+        texts = [event["text"] for event in bob.events if event["type"] == "message"]
+        assert sorted(texts, key=texts.index) == ["before", *map(str, range(20)), "after"]
 
 
 def test_it_does_not_start_without_a_cluster(start_program):

@@ -75,7 +75,10 @@ struct FakeRedis final : RoomRedis {
   };
 
   bool is_open() const override { return open; }
-  bool is_settled() const override { return settled; }
+  Settled settled_part(std::uint32_t) const override {
+    if (part_moved) return Settled::with_data;
+    return settled ? Settled::yes : Settled::no;
+  }
   std::optional<std::int64_t> lost_ms() const override { return open ? std::nullopt : lost_at; }
   const std::string& run() const override { return its_run; }
   bool is_full() const override { return full; }
@@ -109,7 +112,7 @@ struct FakeRedis final : RoomRedis {
     return command.args;
   }
 
-  bool open = true, settled = true, full = false;
+  bool open = true, settled = true, part_moved = false, full = false;
   std::optional<std::int64_t> lost_at;
   Refusal refusal = Refusal::of_command;
   std::string its_run = "run1";

@@ -147,6 +147,24 @@ void a_known_message_is_acknowledged_and_the_others_are_published(void**) {
   assert_told(f, {"commit c e 6"});
 }
 
+void a_part_that_moves_is_settled_for_itself(void**) {
+  Fixture f;
+  f.open("e", 7);
+  f.redis.its_run = "run2";
+  f.redis.part_moved = true;
+  f.room->on_lost();
+  f.room->attend();
+  f.redis.answer("subscribe", text("OK"));
+  assert_text(f.redis.answer("open", texts({"WAIT", "1000"}))[2], "2");  // its data did not come
+  assert_true(f.room->state() == SharedRoom::State::settling && f.room->has_handed_over());
+  f.room->attend();
+  assert_true(f.redis.commands.empty());
+  f.redis.part_moved = false;
+  f.room->attend();
+  assert_text(f.redis.answer("open", position("e", 7))[2], "1");
+  assert_true(f.room->is_open());
+}
+
 void it_waits_until_all_servers_have_handed_over(void**) {
   Fixture f;
   f.open("e", 2);
@@ -564,6 +582,7 @@ int main() {
       cmocka_unit_test(what_redis_does_not_have_is_sent_again),
       cmocka_unit_test(a_room_that_must_be_opened_first_is),
       cmocka_unit_test(a_known_message_is_acknowledged_and_the_others_are_published),
+      cmocka_unit_test(a_part_that_moves_is_settled_for_itself),
       cmocka_unit_test(it_waits_until_all_servers_have_handed_over),
       cmocka_unit_test(it_hands_over_what_redis_lacks),
       cmocka_unit_test(another_numbering_is_adopted),
