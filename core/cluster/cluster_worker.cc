@@ -146,6 +146,8 @@ void ClusterWorker::note_state() {
   store_.up_ = up;
   store_.reaches_others_ = shards_.any_open() != nullptr;
   for (std::uint32_t part = 0; part < kPartitions; ++part) store_.open_parts_[part] = shards_.of(part).is_open();
+  // A server that is open issues what the others can check.
+  if (up && !asked_secret_) return agree_on_secret();
   if (!up || std::exchange(told_up_, up)) {
     told_up_ = up;
     return;
@@ -194,6 +196,28 @@ void ClusterWorker::on_beat(bool first) {
     tell_servers("n" + settings.id);
   }
   settle();
+  agree_on_secret();
+}
+
+// Again and again: Redis may have lost it, or somebody has changed it.
+void ClusterWorker::agree_on_secret() {
+  RedisShard* const shard = shards_.shard_of(FarLink::secret_part());
+  if (asks_secret_ || shard == nullptr || !shard->is_open()) return;
+  const auto answered = [this, shard](redis::Reply&& reply) {
+    asks_secret_ = false;
+    if (!reply.answered()) return;
+    const redis::Value& value = reply.value;
+    if (value.is_error()) (void)shard->refused(value);
+    const bool taken = value.is_text() && store_.far().secret().take(value.text);
+    if (!taken && !std::exchange(refused_secret_, true)) {
+      log(LogLevel::warning,
+          "cluster: no secret is shared, so polling sessions of this server are unknown to the others" +
+              (value.is_error() ? ": " + value.text : std::string()));
+    }
+    refused_secret_ = !taken;
+    if (!std::exchange(asked_secret_, true)) note_state();
+  };
+  asks_secret_ = shard->send(store_.far().secret_command(), answered).ok();
 }
 
 // Opens the rooms of each Redis that has everything that the servers know, or has waited for it long enough.

@@ -60,6 +60,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void beat();
   void on_beat(bool first);
   void settle();
+  void agree_on_secret();
   void note_trouble(Status status);
 
   // Steps
@@ -127,6 +128,9 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   bool told_up_ = false;
   bool told_islands_ = false;
   std::uint64_t told_merged_ = 0;
+  bool asks_secret_ = false;
+  bool asked_secret_ = false;    // Redis has answered once
+  bool refused_secret_ = false;  // what it had was none
   std::int64_t last_tick_ms_ = 0;
   std::uint64_t tokens_ = 0;
   std::int64_t stop_ms_ = 0;  // not 0: the time at which the worker ends

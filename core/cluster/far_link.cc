@@ -39,6 +39,15 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 )";
 
+constexpr const char* kShareSecret = R"(
+local secret = redis.call('GET', KEYS[1])
+if secret then return secret end
+redis.call('SET', KEYS[1], ARGV[1])
+return ARGV[1]
+)";
+constexpr const char* kSecretName = "secret";
+static_assert(ClusterSecret::kTagSize == net::FarServers::kTagSize);
+
 // Gives the text of an answer to the caller.
 redis::ReplyHandler text_to(const net::FarServers::Taken& done) {
   return [done](redis::Reply&& reply) {
@@ -57,6 +66,14 @@ FarLink::FarLink(ClusterStore& store, std::string prefix, std::string_view id)
 std::string FarLink::key_of(std::string_view key) const {
   return prefix_ + "{" + std::to_string(partition_of(key)) + "}sess:" + std::string(key);
 }
+
+// A key of a room has a colon behind its hash tag.
+std::vector<std::string> FarLink::secret_command() const {
+  return {"EVAL", kShareSecret, "1", prefix_ + "{" + std::to_string(secret_part()) + "}" + kSecretName,
+          secret_.offer()};
+}
+
+std::uint32_t FarLink::secret_part() { return partition_of(kSecretName); }
 
 std::string FarLink::channel_of(std::string_view server) const { return prefix_ + "f:" + std::string(server); }
 

@@ -1,9 +1,11 @@
 // See digest.h.
 #include "wire/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <cstddef>
+#include <utility>
 
 namespace chat::wire {
 namespace {
@@ -30,6 +32,31 @@ std::array<char, kBytes> digest(std::string_view bytes, const EVP_MD* algorithm)
 }  // namespace
 
 std::array<char, 20> sha1(std::string_view bytes) { return digest<20>(bytes, algorithms().sha1); }
+
+// Without OpenSSL's own HMAC, which looks an algorithm up by name each time.
+std::array<char, 32> hmac_sha256(std::string_view key, std::string_view text) {
+  constexpr std::size_t kBlockBytes = 64;
+  constexpr char kInner = 0x36;
+  constexpr char kOuter = 0x5c;
+  std::string block(key);
+  if (key.size() > kBlockBytes) {
+    const std::array<char, 32> shorter = digest<32>(key, algorithms().sha256);
+    block.assign(shorter.data(), shorter.size());
+  }
+  block.resize(kBlockBytes, '\0');
+  std::string inner = block;
+  for (char& c : inner) c = static_cast<char>(c ^ kInner);
+  inner += text;
+  const std::array<char, 32> first = digest<32>(inner, algorithms().sha256);
+  std::string outer = std::move(block);
+  for (char& c : outer) c = static_cast<char>(c ^ kOuter);
+  outer.append(first.data(), first.size());
+  return digest<32>(outer, algorithms().sha256);
+}
+
+bool same_bytes(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
+}
 
 std::string content_tag(std::string_view bytes) {
   constexpr std::string_view kHex = "0123456789abcdef";

@@ -2,6 +2,7 @@
 // Every function may be called from any thread, and never blocks.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -31,6 +32,11 @@ class FarServers {
   // The value of a key, which gets this value for for_ms when it has none; empty: then it stays without. Whoever asks keeps the
   // value for at least for_ms from now on. done: as above, but: empty: there is no value; nullopt: the cluster is gone.
   virtual void agree(std::string_view key, std::string value, std::int64_t for_ms, Taken done) = 0;
+
+  // What shows that a server of the cluster has issued this text: URL-safe characters. Servers share a secret for it.
+  static constexpr std::size_t kTagSize = 12;
+  virtual std::string tag(std::string_view text) const = 0;
+  virtual bool has_tag(std::string_view text, std::string_view tag) const = 0;
 
   // Sends a text to a server, which may be this one. told is called as `done` above, if there is one. Texts of one server to
   // another arrive in their order; those that are under way are lost when the cluster is.

@@ -33,6 +33,7 @@ struct Addressed {
   SessionNumber session = 0;  // 0: a request without sid, or one of a session of another server
   std::optional<EngineIoError> error;
   std::string_view server = {};  // not empty: the other server. What that can tell is not checked here
+  bool forged = false;           // the sid is none that the cluster has issued
 };
 
 Addressed address_session(EngineIoLocal& local, const HttpRequest& request, const RequestContext& context,
@@ -40,18 +41,18 @@ Addressed address_session(EngineIoLocal& local, const HttpRequest& request, cons
   const std::string_view sid = last_argument(request, "sid");
   const std::optional<SessionTable::Place> place = local.table().find(endpoint, sid);
   std::optional<Transport> transport;
-  std::string_view server;
+  EngineIoShared::OtherServer other;
   if (place) {
     transport = place->transport;
   } else if (!websocket && !context.forwarded) {
-    server = local.shared().other_server(sid);
-    if (!server.empty()) transport = Transport::polling;
+    other = local.shared().other_server(sid);
+    if (!other.name.empty()) transport = Transport::polling;
   }
   return {place ? place->number : 0,
           session::check_request(
               {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")},
               transport, transports_of(endpoint)),
-          server};
+          other.name, other.forged};
 }
 
 EngineIoBirth birth_of(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint) {
@@ -184,6 +185,9 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
   const Addressed addressed = address_session(local_, request, context, endpoint, false);
   if (addressed.error) {
     note(*addressed.error, context, loop_);
+    if (addressed.forged && *addressed.error == EngineIoError::unknown_sid) {
+      loop_.refusals().note(Refusal::malformed, context.address, "an id of a session that the cluster has not issued");
+    }
     return with_cors(engine_io_error(*addressed.error), loop_, request);
   }
   if (!context.origin_allowed) {
@@ -243,7 +247,7 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
   const Endpoint& endpoint = opening.endpoint;
   // The first one, whatever it is: as the reference server does.
   if (!opening.offered.empty()) opening.subprotocol = opening.offered.front();
-  auto [session, error, server] = address_session(local_, request, context, endpoint, true);
+  auto [session, error, server, forged] = address_session(local_, request, context, endpoint, true);
   if (error) {
     note(*error, context, loop_);
   } else if (!context.origin_allowed) {

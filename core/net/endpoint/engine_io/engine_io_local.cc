@@ -3,9 +3,7 @@
 
 #include <utility>
 
-#include "net/base/random_id.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
-#include "net/session/far_servers.h"
 
 namespace chat::net {
 
@@ -24,8 +22,7 @@ std::optional<Refusal> EngineIoLocal::add(EngineIoBirth birth, Transport transpo
   std::string sid;
   SessionTable::Claim claim;
   do {
-    sid = random_id();
-    if (shared_.far != nullptr) sid += EngineIoShared::kBeforeServer + shared_.far->name();
+    sid = shared_.new_sid();
     claim = home_.claim(*birth.endpoint, sid, transport, birth.address);
   } while (claim.result == ClaimResult::taken);
   if (claim.result == ClaimResult::refused) return claim.refusal;

@@ -6,6 +6,7 @@
 
 #include "hub/hub.h"
 #include "net/base/protocol_traits.h"
+#include "net/base/random_id.h"
 #include "net/session/far_servers.h"
 
 namespace chat::net {
@@ -24,6 +25,16 @@ session::EngineIoOptions read_options(const ServerOptions& options, bool may_upg
   return result;
 }
 
+constexpr std::size_t kMaxSidBytes = 128;  // more than any has
+
+// What the tag of an sid is of.
+std::string signed_part(std::string_view id, std::string_view place) {
+  std::string text = "sid ";
+  text += id;
+  text += place;
+  return text;
+}
+
 bool has(const Endpoint& endpoint, Transport transport) {
   return (endpoint.transports & transport_bit(transport)) != 0;
 }
@@ -40,11 +51,23 @@ const session::EngineIoOptions& EngineIoShared::session_options(const Endpoint& 
   return has(endpoint, Transport::websocket) ? upgrading_ : staying_;
 }
 
-std::string_view EngineIoShared::other_server(std::string_view sid) const {
+std::string EngineIoShared::new_sid() const {
+  std::string sid = random_id();
+  if (far == nullptr) return sid;
+  const std::string place = kBeforeServer + far->name();
+  return sid + far->tag(signed_part(sid, place)) + place;
+}
+
+EngineIoShared::OtherServer EngineIoShared::other_server(std::string_view sid) const {
+  constexpr std::size_t kTagSize = FarServers::kTagSize;
   const std::size_t dot = sid.rfind(kBeforeServer);
   if (far == nullptr || dot == std::string_view::npos) return {};
   const std::string_view server = sid.substr(dot + 1);
-  return server == far->name() ? std::string_view() : server;
+  if (server == far->name()) return {};
+  if (sid.size() > kMaxSidBytes || dot < kTagSize) return {{}, true};
+  const std::string_view id = sid.substr(0, dot - kTagSize);
+  if (!far->has_tag(signed_part(id, sid.substr(dot)), sid.substr(id.size(), kTagSize))) return {{}, true};
+  return {server, false};
 }
 
 std::string EngineIoShared::continue_text(std::string_view pid, std::string_view nsp) {

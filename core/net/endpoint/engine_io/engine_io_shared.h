@@ -36,10 +36,14 @@ struct EngineIoShared {
   // In a cluster; nullptr without. Set before a loop runs. Then records of recovery are kept there, and not here.
   FarServers* far = nullptr;
   RoomStore* rooms = nullptr;
-  // In a cluster the sid of a session ends with this and the name of its server.
+  // In a cluster: a random id, a tag of the rest, a dot, and the name of this server. Otherwise a random id.
+  std::string new_sid() const;
   static constexpr char kBeforeServer = '.';
-  // The other server that an sid names; empty: none.
-  std::string_view other_server(std::string_view sid) const;
+  struct OtherServer {
+    std::string_view name = {};  // empty: it names none
+    bool forged = false;         // no server of the cluster has issued it
+  };
+  OtherServer other_server(std::string_view sid) const;
   // Whether clients are continued at any server.
   bool recovers_far() const { return far != nullptr && recovery.enabled(); }
 

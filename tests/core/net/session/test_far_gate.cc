@@ -54,6 +54,8 @@ class WiredServers final : public FarServers {
   void drop_if(std::string_view, std::string) noexcept override {}
   void take(std::string_view, Taken done) override { done(std::nullopt); }
   void agree(std::string_view, std::string, std::int64_t, Taken done) override { done(std::nullopt); }
+  std::string tag(std::string_view) const override { return {}; }
+  bool has_tag(std::string_view, std::string_view) const override { return false; }
   void tell(std::string_view server, std::string text, Done told) override {
     texts.push_back({std::string(server), std::move(text), std::move(told)});
   }
