@@ -358,6 +358,9 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     ours.cluster_losses = cluster.losses;
     ours.cluster_islands_now = cluster.islands_now;
     ours.cluster_merged = cluster.merged;
+    const chat::net::FarStats far = (*running)->far_stats();
+    ours.cluster_forwarded_now = far.forwarded_now;
+    ours.cluster_foreign_now = far.foreign_now;
 
     // Counters of a newer version that this library does not have stay 0.
     std::memset(stats, 0, their_size);

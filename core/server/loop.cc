@@ -398,9 +398,10 @@ void Loop::write(const HeldRequest& request, std::string bytes, bool last) {
 }
 
 void Loop::open_far(FarServers& far) {
-  sessions_.far_gate().open(far, [this](const HttpRequest& request, const RequestContext& context) {
-    return routes_.route_forwarded(request, context);
-  });
+  sessions_.far_gate().open(far, server_.far_requests(),
+                            [this](const HttpRequest& request, const RequestContext& context) {
+                              return routes_.route_forwarded(request, context);
+                            });
 }
 
 int Loop::direct_fd(const HeldRequest& request) {

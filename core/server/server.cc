@@ -121,6 +121,7 @@ Server::Server(ServerOptions options, Application& application)
       refusals_(application),
       http_rules_{options_, {}, AllowedHosts(options_.allowed_hosts)},
       sessions_(session_limits(options_)),
+      far_requests_(options_),
       engine_io_(options_),
       rest_(options_),
       started_at_ms_(wall_clock_ms()) {}
@@ -534,6 +535,7 @@ MetricsSnapshot Server::metrics() const {
   snapshot.history = history_stats();
   snapshot.cluster = cluster_stats();
   snapshot.clustered = cluster_ != nullptr;
+  snapshot.far = far_stats();
   snapshot.guest = guest_stats();
   snapshot.is_guest = guest_ != nullptr;
   snapshot.net = stats();

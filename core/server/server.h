@@ -23,6 +23,7 @@
 #include "net/serve/metrics.h"
 #include "net/serve/socket_io_client_files.h"
 #include "net/serve/static_files.h"
+#include "net/session/far_requests.h"
 #include "net/session/session_table.h"
 #include "net/socket/listener.h"
 #include "server/cluster.h"
@@ -65,6 +66,7 @@ class Server final : private AcceptUser, private FarListener {
   // All 0 without a file.
   HistoryStats history_stats() const;
   ClusterStats cluster_stats() const { return cluster_ ? cluster_->stats() : ClusterStats(); }
+  FarStats far_stats() const { return far_requests_.stats(); }
   GuestStats guest_stats() const { return guest_ ? guest_->stats() : GuestStats(); }
   // For load balancers: whether it serves new clients well.
   bool ready() const { return !stopping() && (!cluster_ || cluster_->ready()); }
@@ -86,6 +88,7 @@ class Server final : private AcceptUser, private FarListener {
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
   SessionTable& sessions() { return sessions_; }
+  FarRequests& far_requests() { return far_requests_; }
   EngineIoShared& engine_io() { return engine_io_; }
   RestShared& rest() { return rest_; }
   const CompiledIn& compiled_in() const { return compiled_in_; }
@@ -115,6 +118,7 @@ class Server final : private AcceptUser, private FarListener {
   HttpRules http_rules_;
   StaticFiles static_files_;
   SessionTable sessions_;
+  FarRequests far_requests_;  // outlives the loops
   EngineIoShared engine_io_;
   RestShared rest_;
   SocketIoClientFiles socket_io_client_files_;

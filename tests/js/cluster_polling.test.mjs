@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import SockJS from 'sockjs-client';
-import { hasRedis, killServer, startCluster, startRoundRobin } from './cluster_support.mjs';
+import { hasRedis, heldAt, killServer, metric, startCluster, startRedis, startRoundRobin } from './cluster_support.mjs';
+import { connectRedis, until } from './guest_support.mjs';
 import { PollingSession, connectSocketIo, handshakePath, request, told } from './socket_io_support.mjs';
 import { texts } from './sockjs_support.mjs';
-import { Queue, atEnd, connect, test as testAny } from './support.mjs';
+import { Queue, atEnd, connect, startChatd, test as testAny } from './support.mjs';
 
 const test = (name, body) => testAny(name, { skip: !hasRedis && 'redis-server is not installed' }, body);
 
@@ -68,7 +69,7 @@ test('the default client stays on polling when its WebSocket reaches another ser
 test('by hand: each request at another server', async (t) => {
   const { servers } = await startCluster(t, 3, ['--threads', '2']);
   const session = await PollingSession.open(servers[0]);
-  assert.match(session.sid, /^[\w-]{20}\.[\w-]{8}$/);
+  assert.match(session.sid, /^[\w-]{32}\.[\w-]{8}$/);
   session.server = servers[1];
   assert.match(await session.connect(), /^40\{"sid":/);
   session.server = servers[2];
@@ -134,6 +135,77 @@ test('a server that there is not: the session is unknown', async (t) => {
   }
 });
 
+// What other servers are told: texts on the channels of servers.
+async function overhear(t, redis) {
+  const client = await connectRedis(t, redis);
+  const texts = [];
+  await client.pSubscribe('chat:f:*', (text) => texts.push(text));
+  return texts;
+}
+
+const unknown = { code: 1, message: 'Session ID unknown' };
+
+test('an invented sid reaches nobody: it is unknown at once, and counted', async (t) => {
+  const { redis, servers: [home, entry] } = await startCluster(t, 2, ['--threads', '2']);
+  const session = await openAt(home, entry);
+  await session.connect();
+  const texts = await overhear(t, redis);
+  const { sid } = session;
+  const other = (character) => (character === 'A' ? 'B' : 'A');
+  const elsewhere = (await PollingSession.open(entry)).sid.split('.')[1];
+  const forged = [0, 19, 20, 31].map((place) => sid.slice(0, place) + other(sid[place]) + sid.slice(place + 1));
+  forged.push(
+    sid.slice(0, 20) + sid.slice(32), // without a signature
+    sid.slice(32), sid.slice(20), `x${sid}`,
+    `${sid.slice(0, -1)}${other(sid.at(-1))}`, // another server
+    `${'A'.repeat(32)}.${elsewhere.replace(/./, other)}`,
+  );
+  for (const one of forged) {
+    for (const method of ['GET', 'POST']) {
+      const answer = await request(entry, `${handshakePath}&sid=${encodeURIComponent(one)}`, { method, body: method === 'POST' ? '3' : undefined });
+      assert.equal(answer.status, 400, one);
+      assert.deepEqual(JSON.parse(answer.body), unknown);
+    }
+  }
+  assert.equal(await metric(entry, 'libchat_refusals_total{reason="malformed"}'), 2 * forged.length);
+  assert.deepEqual(texts, []);
+  assert.ok(await session.isKnown()); // the true one
+  await until(() => texts.some((text) => text.startsWith('q')));
+  assert.equal(texts.filter((text) => text.startsWith('q')).length, 1);
+});
+
+test('Redis loses the secret: the servers put it back, and sessions go on, at new servers too', async (t) => {
+  const { redis, servers: [home, entry] } = await startCluster(t, 2);
+  const session = await openAt(home, entry);
+  await session.connect();
+  const client = await connectRedis(t, redis);
+  const key = 'chat:{17}secret';
+  const before = await client.get(key);
+  assert.ok(before.length > 0);
+  await client.del(key);
+  await until(async () => (await client.get(key)) !== null);
+  assert.equal(await client.get(key), before);
+  session.server = await startChatd(t, ['--cluster', redis.url]);
+  assert.ok(await session.isKnown());
+  const later = await openAt(session.server, home);
+  await later.connect();
+});
+
+test('a secret that is no secret is not taken', async (t) => {
+  const redis = await startRedis(t);
+  const client = await connectRedis(t, redis);
+  await client.set('chat:{17}secret', 'short');
+  const servers = [];
+  for (let i = 0; i < 2; i += 1) {
+    servers.push(await startChatd(t, ['--cluster', redis.url]));
+    await servers[i].stderrMatching(/no secret is shared/);
+  }
+  const session = await openAt(...servers);
+  assert.equal((await session.post('40')).status, 400);
+  session.server = servers[0];
+  await session.connect();
+});
+
 test('a session that has ended, asked for elsewhere, is unknown', async (t) => {
   const { servers: [home, entry] } = await startCluster(t, 2);
   const session = await openAt(home, entry);
@@ -149,9 +221,12 @@ test('a client that hangs up at another server is gone', async (t) => {
   const sent = http.get(entry.http(session.address), { agent: false });
   sent.on('error', () => {});
   await once(sent, 'finish');
-  await request(entry, '/healthz'); // the poll is there by now
+  await heldAt(home, 1);
+  assert.equal(await metric(entry, 'libchat_cluster_forwarded_requests'), 1);
   sent.destroy();
   await session.forgotten();
+  await heldAt(home, 0);
+  assert.equal(await metric(entry, 'libchat_cluster_forwarded_requests'), 0);
 });
 
 test('the server of the session is killed: what is held is answered, and the client comes back', async (t) => {
@@ -160,7 +235,7 @@ test('the server of the session is killed: what is held is answered, and the cli
   const session = await openAt(home, entry);
   await session.connect();
   const held = session.get();
-  await request(entry, '/healthz');
+  await heldAt(home, 1);
   await killServer(home);
   const answer = await held;
   assert.equal(answer.status, 400);
@@ -174,11 +249,69 @@ test('the server that holds a poll is killed: the session notices, and ends', as
   const session = await openAt(home, entry);
   await session.connect();
   const held = session.get().catch(() => null);
-  await request(entry, '/healthz');
+  await heldAt(home, 1);
   await killServer(entry);
   await held;
   session.server = third;
   await session.forgotten();
+});
+
+// Redis drops the subscriptions of a server that stands still, so nobody hears what it is told, until it goes on.
+async function deafen(t, redis, server, known) {
+  const client = await connectRedis(t, redis);
+  const mine = (await subscribers(client)).filter((id) => !known.includes(id));
+  server.child.kill('SIGSTOP');
+  atEnd(t, () => server.child.kill('SIGCONT'));
+  for (const id of mine) await client.sendCommand(['CLIENT', 'KILL', 'ID', id]);
+  const gone = (await subscribers(client)).filter((id) => mine.includes(id));
+  assert.deepEqual(gone, []);
+  return client;
+}
+
+async function subscribers(client) {
+  const list = await client.sendCommand(['CLIENT', 'LIST', 'TYPE', 'pubsub']);
+  return list.split('\n').filter((line) => line !== '').map((line) => /\bid=(\d+)/.exec(line)[1]);
+}
+
+// Two servers, and the connections of the first one's subscriptions.
+async function startKnown(t) {
+  const redis = await startRedis(t);
+  const client = await connectRedis(t, redis);
+  const first = await startChatd(t, ['--cluster', redis.url, '--metrics', '/metrics']);
+  const ofFirst = await subscribers(client);
+  const second = await startChatd(t, ['--cluster', redis.url, '--metrics', '/metrics']);
+  return { redis, first, second, ofFirst };
+}
+
+test('a home whose subscription is restored hears a POST once, and the session lives', async (t) => {
+  const { redis, first: entry, second: home, ofFirst } = await startKnown(t);
+  const session = await openAt(home, entry);
+  await session.connect();
+  const client = await deafen(t, redis, home, ofFirst);
+  const posted = session.post('42["chat message","once"]');
+  const channel = `chat:f:${session.sid.split('.')[1]}`;
+  await until(async () => (await metric(entry, 'libchat_cluster_forwarded_requests')) === 1);
+  assert.deepEqual(await client.sendCommand(['PUBSUB', 'NUMSUB', channel]), [channel, 0]);
+  home.child.kill('SIGCONT');
+  assert.deepEqual(told(await posted), { status: 200, type: 'text/html', body: 'ok' });
+  await session.send('42["chat message","end"]');
+  assert.deepEqual([await session.take(), await session.take()], ['42["chat message","once"]', '42["chat message","end"]']);
+});
+
+test('an entry whose subscription is restored gets the answer of a poll, and the session lives', async (t) => {
+  const { redis, first: home, second: entry, ofFirst } = await startKnown(t);
+  const session = await openAt(home, entry);
+  await session.connect();
+  const bob = await connectSocketIo(t, home, { mode: 'websocket' });
+  const polled = session.get();
+  await heldAt(home, 1);
+  await deafen(t, redis, entry, ofFirst);
+  bob.emit('chat message', 'meanwhile');
+  await heldAt(home, 0); // it is answered
+  entry.child.kill('SIGCONT');
+  const { status, body } = await polled;
+  assert.deepEqual([status, body], [200, '42["chat message","meanwhile"]']);
+  assert.ok(await session.isKnown());
 });
 
 test('kill -9 of the session\'s server under load: nothing is lost or doubled', async (t) => {
@@ -274,7 +407,7 @@ for (const transport of ['xhr-polling', 'xhr-streaming', 'eventsource']) {
 }
 
 test('SockJS: the session\'s server is killed, and the client is told', async (t) => {
-  const { servers } = await startCluster(t, 3, ['--metrics', '/metrics']);
+  const { servers } = await startCluster(t, 3);
   const balancer = await startRoundRobin(t, servers);
   const client = await SockJsClient.open(t, balancer, 'xhr-polling');
   client.socket.send('here');

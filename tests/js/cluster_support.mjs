@@ -43,8 +43,21 @@ export async function startRedis(t, folder = temporaryFolder(t)) {
 export async function startCluster(t, count, args = []) {
   const redis = await startRedis(t);
   const servers = [];
-  for (let i = 0; i < count; i += 1) servers.push(await startChatd(t, ['--cluster', redis.url, ...args]));
+  for (let i = 0; i < count; i += 1) {
+    servers.push(await startChatd(t, ['--cluster', redis.url, '--metrics', '/metrics', ...args]));
+  }
   return { redis, servers };
+}
+
+export async function metric(chatd, name) {
+  const text = await (await fetch(chatd.http('/metrics'))).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  return Number(line?.split(' ').at(-1));
+}
+
+// Resolves when so many requests that other servers have forwarded are held at the home of their sessions.
+export async function heldAt(home, count) {
+  while ((await metric(home, 'libchat_cluster_foreign_requests')) !== count);
 }
 
 // A load balancer without affinity: each request and each WebSocket goes to the next server. `served` counts the requests

@@ -6,13 +6,15 @@ import { setTimeout as pause } from 'node:timers/promises'; // On purpose: see u
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 import { io as connectIo } from 'socket.io-client';
-import { startRedis } from './cluster_support.mjs';
+import { metric, startRedis } from './cluster_support.mjs';
 import { Queue, atEnd, connectV1, startChatd } from './support.mjs';
 
 const require = createRequire(import.meta.url);
 const { createAdapter, createShardedAdapter } = require('@socket.io/redis-adapter');
 const { createAdapter: createStreamsAdapter } = require('@socket.io/redis-streams-adapter');
 const { createAdapter: createOldStreamsAdapter } = require('redis-streams-adapter-0.2');
+
+export { metric };
 
 // What only Redis knows.
 export async function until(condition) {
@@ -43,12 +45,6 @@ export async function startNode(t, redis, kind, options) {
   await once(server, 'listening');
   atEnd(t, () => new Promise((resolve) => { io.close(() => resolve()); }));
   return { io, pub, kind, port: server.address().port };
-}
-
-export async function metric(chatd, name) {
-  const text = await (await fetch(chatd.http('/metrics'))).text();
-  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
-  return Number(line?.split(' ').at(-1));
 }
 
 // Whoever is counted has all its subscriptions. Readers of a stream are seen as such.

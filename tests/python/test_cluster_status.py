@@ -103,6 +103,7 @@ def test_python_reads_it_too(start_chatd, redis):
         server.broadcast("dev", "hello")
         wait_until(lambda: server.stats().cluster_published == 1)
         assert server.stats().cluster_rooms_now == 1
+        assert (server.stats().cluster_forwarded_now, server.stats().cluster_foreign_now) == (0, 0)
     assert pychat.read_cluster(redis.url, prefix="others:").servers == ()
     for arguments, error in [
         (("",), pychat.InvalidArgumentError),

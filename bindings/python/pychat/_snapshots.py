@@ -119,6 +119,8 @@ class Stats:
     cluster_islands_now: int = 0
     """Rooms whose messages the server numbers itself: ClusterPolicy.ISLAND."""
     cluster_merged: int = 0
+    cluster_forwarded_now: int = 0
+    cluster_foreign_now: int = 0
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,8 @@ py::object stats(Core& core) {
       stats.history_failed, stats.history_forgotten, stats.history_file_bytes_now, stats.cluster_up_now,
       stats.cluster_servers_now, stats.cluster_rooms_now, stats.cluster_waiting_now, stats.cluster_published,
       stats.cluster_batches, stats.cluster_received, stats.cluster_failed, stats.cluster_dropped, stats.cluster_holes,
-      stats.cluster_losses, stats.cluster_islands_now, stats.cluster_merged);
+      stats.cluster_losses, stats.cluster_islands_now, stats.cluster_merged, stats.cluster_forwarded_now,
+      stats.cluster_foreign_now);
 }
 
 namespace {

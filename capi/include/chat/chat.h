@@ -1542,6 +1542,8 @@ typedef struct chat_stats {
   uint64_t cluster_losses;  /* times that Redis was lost */
   uint64_t cluster_islands_now; /* rooms whose messages this server numbers itself: CHAT_CLUSTER_ISLAND */
   uint64_t cluster_merged;      /* messages that were added to their shared rooms after that */
+  uint64_t cluster_forwarded_now; /* requests that this server holds for sessions of other servers */
+  uint64_t cluster_foreign_now;   /* requests of other servers that this server holds for its sessions */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 

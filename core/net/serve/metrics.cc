@@ -102,7 +102,7 @@ void add_server(Families& families, const MetricsSnapshot& snapshot) {
   families.counter("libchat_sent_bytes_total", "Bytes written to sockets, including framing.", snapshot.net.bytes_out);
 }
 
-void add_cluster(Families& families, const ClusterStats& cluster) {
+void add_cluster(Families& families, const ClusterStats& cluster, const FarStats& far) {
   families.gauge("libchat_cluster_up", "1 while Redis numbers the messages of this server.", cluster.up_now ? 1 : 0);
   families.gauge("libchat_cluster_servers", "Servers of the cluster.", static_cast<double>(cluster.servers_now));
   families.gauge("libchat_cluster_rooms", "Rooms that this server has subscribed to.",
@@ -124,6 +124,10 @@ void add_cluster(Families& families, const ClusterStats& cluster) {
                  static_cast<double>(cluster.islands_now));
   families.counter("libchat_cluster_merged_total", "Messages of these that were added to their shared rooms.",
                    cluster.merged);
+  families.gauge("libchat_cluster_forwarded_requests", "Requests that are held here for sessions of other servers.",
+                 static_cast<double>(far.forwarded_now));
+  families.gauge("libchat_cluster_foreign_requests", "Requests of other servers that are held here for sessions.",
+                 static_cast<double>(far.foreign_now));
 }
 
 void add_guest(Families& families, const GuestStats& guest) {
@@ -198,7 +202,7 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
   Families families;
   add_server(families, snapshot);
   add_clients_and_rooms(families, snapshot);
-  if (snapshot.clustered) add_cluster(families, snapshot.cluster);
+  if (snapshot.clustered) add_cluster(families, snapshot.cluster, snapshot.far);
   if (snapshot.is_guest) add_guest(families, snapshot.guest);
   add_messages(families, snapshot);
   return families.text();

@@ -9,6 +9,7 @@
 #include "hub/hub.h"
 #include "net/base/stats.h"
 #include "net/http/http.h"
+#include "net/session/far_requests.h"
 
 namespace chat::net {
 
@@ -18,6 +19,7 @@ struct MetricsSnapshot {
   HubStats hub;
   HistoryStats history;
   ClusterStats cluster;
+  FarStats far;
   bool clustered = false;
   GuestStats guest;
   bool is_guest = false;

@@ -15,12 +15,19 @@ constexpr std::int64_t kLookMs = 1'000;
 constexpr std::int64_t kSilenceMs = 3'000;
 constexpr int kSilentLooks = 3;
 constexpr std::uint64_t kMaxWithinMs = 7ULL * 24 * 3'600'000;
-// How long the entry may take to write an answer and to tell that it could not.
+// How long the entry may take to tell that an answer could not be written, or is still being written.
 constexpr std::int64_t kAnsweredMs = 10'000;
-// On one loop, in each direction. A request that arrives above this is refused.
-constexpr std::size_t kMaxRequests = 8'192;
-// A polling session has a GET and a POST.
-constexpr std::int64_t kRequestsPerSession = 2;
+constexpr std::int64_t kSlowMs = 3'000;  // after so long, and then again, it tells that it is
+// An answer that usually comes at once is asked for after so long, and again.
+constexpr std::int64_t kAskMs = 2'000;
+// Larger ones are not kept to be given again. Those of a POST are small.
+constexpr std::size_t kMaxKeptAnswerBytes = 1'024;
+// What one server has not heard. Further texts fail.
+constexpr std::size_t kMaxUnheardBytes = 4 << 20;
+// After so long a server that has gone is looked for again.
+constexpr std::int64_t kGoneMs = 60'000;
+// Requests that are answered, on one loop. Above this the oldest are forgotten.
+constexpr std::size_t kMaxAnswered = 32'768;
 constexpr std::int64_t kRequestBytes = 1'024;
 
 // The length is known now, whatever the framing was.
@@ -38,7 +45,17 @@ void set_body(HttpRequest& request, const std::string& body) {
 class FarGate::ForwardedExchange final : public Exchange {
  public:
   ForwardedExchange(FarGate& gate, Forwarding forwarding, FarRequest request, bool has_body)
-      : gate_(gate), forwarding_(std::move(forwarding)), request_(std::move(request)), has_body_(has_body) {}
+      : gate_(gate),
+        forwarding_(std::move(forwarding)),
+        request_(std::move(request)),
+        has_body_(has_body),
+        writings_(gate.writings_) {}
+  // The client has the answer.
+  ~ForwardedExchange() override {
+    if (const std::shared_ptr<Writings> writings = writings_.lock()) writings->erase(number_);
+  }
+  ForwardedExchange(const ForwardedExchange&) = delete;
+  ForwardedExchange& operator=(const ForwardedExchange&) = delete;
 
   void on_held(const HeldRequest& held) override {
     held_ = held;
@@ -78,12 +95,14 @@ class FarGate::ForwardedExchange final : public Exchange {
   const bool has_body_;
   HeldRequest held_;
   std::uint64_t number_ = 0;
+  const std::weak_ptr<Writings> writings_;
 };
 
 FarGate::~FarGate() = default;
 
-void FarGate::open(FarServers& far, Route route) {
+void FarGate::open(FarServers& far, FarRequests& requests, Route route) {
   far_ = &far;
+  requests_ = &requests;
   route_ = std::move(route);
 }
 
@@ -92,7 +111,8 @@ void FarGate::shut_down() {
   outgoing_.clear();
   incoming_.clear();
   by_name_.clear();
-  by_source_.clear();
+  answered_.clear();
+  writings_->clear();
   silent_.clear();
 }
 
@@ -128,43 +148,41 @@ FarServers::Done FarGate::later(Action action) {
 
 bool FarGate::send(std::uint64_t number, const HeldRequest& held, const Forwarding& forwarding, FarRequest request) {
   const std::string& address = request.context.address;
-  const std::string source = SourceTable::key_of(address);
-  const std::int64_t sessions = loop_.options().max_polling_sessions_per_address;
-  const auto of_source = by_source_.find(source);
-  const std::int64_t held_before = of_source == by_source_.end() ? 0 : of_source->second;
-  if (!source.empty() && sessions != kUnlimited && held_before >= kRequestsPerSession * sessions) {
-    refuse(held, forwarding.headers, Refusal::sessions_per_address, address);
-    return false;
-  }
-  if (outgoing_.size() >= kMaxRequests) {
-    refuse(held, forwarding.headers, Refusal::sessions, address);
-    return false;
-  }
   Outgoing outgoing;
+  std::optional<Refusal> refusal;
+  outgoing.place = requests_->forward(SourceTable::key_of(address), refusal);
+  if (refusal) {
+    refuse(held, forwarding.headers, *refusal, address);
+    return false;
+  }
   outgoing.bytes = Share(loop_.sources().find(address), Resource::queued_bytes);
   request.name = name_of(number);
   if (forwarding.within_ms != kUnlimited) request.within_ms = static_cast<std::uint64_t>(forwarding.within_ms);
   std::string text = pack(request);
   const auto bytes = static_cast<std::int64_t>(text.size()) + kRequestBytes;
-  if (const std::optional<Refusal> refusal = outgoing.bytes.resize(bytes)) {
+  refusal = outgoing.bytes.resize(bytes);
+  if (refusal) {
     refuse(held, forwarding.headers, *refusal, address);
     return false;
   }
   outgoing.held = held;
   outgoing.server = forwarding.server;
   outgoing.gone = forwarding.gone;
-  outgoing.source = source;
   outgoing.within_ms = forwarding.within_ms;
   if (forwarding.within_ms != kUnlimited) outgoing.deadline_ms = loop_.now_ms() + forwarding.within_ms;
+  if (forwarding.soon) outgoing.ask_ms = loop_.now_ms() + kAskMs;
   outgoing_.emplace(number, std::move(outgoing));
   try {
-    ++by_source_[source];
     look_after();
-    far_->tell(forwarding.server, std::move(text), later([this, number](FarServers::Told told) {
-                 if (told != FarServers::Told::heard) fail(number, told);
-               }));
+    tell(
+        forwarding.server, std::move(text),
+        [this, number](FarServers::Told told) {
+          if (told != FarServers::Told::heard) return fail(number, told);
+          if (const auto found = outgoing_.find(number); found != outgoing_.end()) found->second.heard = true;
+        },
+        number);
   } catch (const std::bad_alloc&) {
-    end(outgoing_.find(number));
+    outgoing_.erase(number);
     throw;
   }
   return true;
@@ -178,7 +196,7 @@ void FarGate::fail(std::uint64_t number, FarServers::Told told) {
   const std::string server = std::move(found->second.server);
   const bool streams = found->second.streams;
   HttpResponse response = std::move(found->second.gone);
-  end(found);
+  outgoing_.erase(found);
   if (streams) {
     loop_.write(held, {}, true);
   } else {
@@ -188,37 +206,33 @@ void FarGate::fail(std::uint64_t number, FarServers::Told told) {
     }
     loop_.answer(held, std::move(response), false);
   }
-  far_->tell(server, pack(FarLost{name_of(number)}), nullptr);
-}
-
-void FarGate::end(std::unordered_map<std::uint64_t, Outgoing>::iterator outgoing) {
-  const auto source = by_source_.find(outgoing->second.source);
-  if (source != by_source_.end() && --source->second == 0) by_source_.erase(source);
-  outgoing_.erase(outgoing);
+  tell(server, pack(FarLost{name_of(number)}));
 }
 
 void FarGate::lost(const std::string& server, std::uint64_t number) {
-  if (const auto found = outgoing_.find(number); found != outgoing_.end()) end(found);
-  far_->tell(server, pack(FarLost{name_of(number)}), nullptr);
+  outgoing_.erase(number);
+  writings_->erase(number);
+  tell(server, pack(FarLost{name_of(number)}));
 }
 
 void FarGate::drained(const std::string& server, std::uint64_t number) {
   if (!outgoing_.contains(number)) return;
-  far_->tell(server, pack(FarDrained{name_of(number)}), later([this, number](FarServers::Told told) {
-               if (told != FarServers::Told::heard) fail(number);
-             }));
+  tell(server, pack(FarDrained{name_of(number)}), [this, number](FarServers::Told told) {
+    if (told != FarServers::Told::heard) fail(number);
+  });
 }
 
 void FarGate::take(FarAnswer message) {
   const auto found = outgoing_.find(message.number);
-  if (found == outgoing_.end()) far_->tell(message.home, pack(FarLost{name_of(message.number)}), nullptr);
+  if (found == outgoing_.end()) tell(message.home, pack(FarLost{name_of(message.number)}));
   if (found == outgoing_.end() || found->second.streams) return;
   const HeldRequest held = found->second.held;
   if (message.response.streams) {
     found->second.streams = true;
     if (found->second.deadline_ms != -1) found->second.deadline_ms = loop_.now_ms() + found->second.within_ms;
   } else {
-    end(found);
+    if (message.essential) note_written(message.number, found->second.server);
+    outgoing_.erase(found);
   }
   loop_.answer(held, std::move(message.response), message.essential);
 }
@@ -226,7 +240,7 @@ void FarGate::take(FarAnswer message) {
 void FarGate::take(FarWrite message) {
   const auto found = outgoing_.find(message.number);
   if (found == outgoing_.end()) {
-    far_->tell(message.home, pack(FarLost{name_of(message.number)}), nullptr);
+    tell(message.home, pack(FarLost{name_of(message.number)}));
     return;
   }
   if (message.order <= found->second.writes) return;  // twice
@@ -236,11 +250,18 @@ void FarGate::take(FarWrite message) {
   }
   const HeldRequest held = found->second.held;
   if (message.last) {
-    end(found);
+    note_written(message.number, found->second.server);
+    outgoing_.erase(found);
   } else if (found->second.deadline_ms != -1) {
     found->second.deadline_ms = loop_.now_ms() + found->second.within_ms;
   }
   loop_.write(held, std::move(message.bytes), message.last);
+}
+
+// Until its exchange has ended. The home forgets the answer otherwise.
+void FarGate::note_written(std::uint64_t number, const std::string& server) {
+  writings_->insert_or_assign(number, Writing{server, loop_.now_ms() + kSlowMs});
+  look_after();
 }
 
 void FarGate::take(FarOver message) { fail(message.number); }  // NOLINT(performance-unnecessary-value-param)
@@ -250,16 +271,11 @@ void FarGate::take(FarOver message) { fail(message.number); }  // NOLINT(perform
 void FarGate::take(FarRequest message) {
   const FarRequestName& name = message.name;
   const auto refuse_with = [&](HttpResponse response) {
-    far_->tell(name.entry, pack(FarAnswer{name.loop, name.number, false, std::move(response), far_->name()}), nullptr);
+    tell(name.entry, pack(FarAnswer{name.loop, name.number, false, std::move(response), far_->name()}));
   };
-  if (by_name_.contains(name)) return;     // it came twice
-  if (incoming_.size() >= kMaxRequests) {  // those that are answered can be forgotten
-    std::erase_if(incoming_, [this](const auto& one) {
-      if (one.second.forget_ms != -1) by_name_.erase(one.second.name);
-      return one.second.forget_ms != -1;
-    });
-  }
-  if (incoming_.size() >= kMaxRequests) {
+  if (by_name_.contains(name)) return;  // it came twice
+  FarRequests::Place place = requests_->receive();
+  if (!place) {
     refuse_with(HttpResponse::text(503, "too many requests of other servers\n"));
     return;
   }
@@ -273,7 +289,8 @@ void FarGate::take(FarRequest message) {
   const std::uint64_t number = ++last_number_;
   by_name_.emplace(name, number);
   try {
-    Incoming incoming{exchange, name, static_cast<std::int64_t>(std::min(message.within_ms, kMaxWithinMs))};
+    Incoming incoming{exchange, name, std::move(place),
+                      static_cast<std::int64_t>(std::min(message.within_ms, kMaxWithinMs))};
     // Later than the entry.
     if (incoming.within_ms != 0) incoming.deadline_ms = loop_.now_ms() + incoming.within_ms + kAnsweredMs;
     incoming_.emplace(number, std::move(incoming));
@@ -298,14 +315,16 @@ void FarGate::answer(std::uint64_t number, HttpResponse response, bool essential
   const FarRequestName& name = incoming.name;
   incoming.exchange->complete(response);
   const bool streams = response.streams;
-  FarAnswer message{name.loop, name.number, essential, std::move(response), far_->name()};
-  tell_entry(number, name.entry, pack(message));
+  std::string text = pack(FarAnswer{name.loop, name.number, essential, std::move(response), far_->name()});
   if (streams) {
     incoming.streams = true;
     if (incoming.deadline_ms != -1) incoming.deadline_ms = loop_.now_ms() + incoming.within_ms + kAnsweredMs;
-  } else {
-    finish(found, essential);
+  } else if (!essential) {
+    if (text.size() <= kMaxKeptAnswerBytes) incoming.answer = text;
+    incoming.exchange.reset();
   }
+  tell_entry(number, name.entry, std::move(text));
+  if (!streams) finish(found);
 }
 
 void FarGate::write(std::uint64_t number, std::string bytes, bool last) {
@@ -316,23 +335,32 @@ void FarGate::write(std::uint64_t number, std::string bytes, bool last) {
   FarWrite message{name.loop, name.number, last, std::move(bytes), ++incoming.writes, far_->name()};
   tell_entry(number, name.entry, pack(message));
   if (incoming.deadline_ms != -1) incoming.deadline_ms = loop_.now_ms() + incoming.within_ms + kAnsweredMs;
-  if (last) finish(found, true);
+  if (last) finish(found);
 }
 
 void FarGate::tell_entry(std::uint64_t number, const std::string& entry, std::string text) {
-  far_->tell(entry, std::move(text), later([this, number](FarServers::Told told) {
-               if (told != FarServers::Told::heard) abandon(number);
-             }));
+  tell(entry, std::move(text), [this, number](FarServers::Told told) {
+    if (told != FarServers::Told::heard) abandon(number);
+  });
 }
 
-// The session has to learn when an essential answer does not reach the client.
-void FarGate::finish(std::unordered_map<std::uint64_t, Incoming>::iterator incoming, bool essential) {
-  if (essential) {
-    incoming->second.forget_ms = loop_.now_ms() + kAnsweredMs;
-    return;
-  }
+// The session has to learn when an essential answer does not reach the client. Any other may have to be given again.
+void FarGate::finish(std::unordered_map<std::uint64_t, Incoming>::iterator incoming) {
+  incoming->second.place.release();
+  incoming->second.forget_ms = loop_.now_ms() + kAnsweredMs;
+  answered_.emplace_back(incoming->first, incoming->second.forget_ms);
+  if (answered_.size() > kMaxAnswered) forget_oldest();
+}
+
+void FarGate::forget(std::unordered_map<std::uint64_t, Incoming>::iterator incoming) {
   by_name_.erase(incoming->second.name);
   incoming_.erase(incoming);
+}
+
+void FarGate::forget_oldest() {
+  const auto found = incoming_.find(answered_.front().first);
+  if (found != incoming_.end() && found->second.forget_ms == answered_.front().second) forget(found);
+  answered_.pop_front();
 }
 
 // The entry, or the client's connection there, has ended.
@@ -343,7 +371,7 @@ void FarGate::give_up(std::uint64_t number) {
   const std::shared_ptr<Exchange> exchange = std::move(found->second.exchange);
   by_name_.erase(found->second.name);
   incoming_.erase(found);
-  exchange->on_lost(answered);
+  if (exchange) exchange->on_lost(answered);
 }
 
 // The same, and the entry does not know it.
@@ -352,7 +380,7 @@ void FarGate::abandon(std::uint64_t number) {
   if (found == incoming_.end()) return;
   const FarRequestName name = found->second.name;
   give_up(number);
-  far_->tell(name.entry, pack(FarOver{name.loop, name.number}), nullptr);
+  tell(name.entry, pack(FarOver{name.loop, name.number}));
 }
 
 void FarGate::take(FarLost message) {  // NOLINT(performance-unnecessary-value-param)
@@ -368,6 +396,29 @@ void FarGate::take(FarDrained message) {  // NOLINT(performance-unnecessary-valu
   exchange->on_drained();
 }
 
+// What is not known was lost, or its answer cannot be given again.
+void FarGate::take(FarKnown message) {  // NOLINT(performance-unnecessary-value-param)
+  const FarRequestName& name = message.name;
+  const auto known = by_name_.find(name);
+  const auto found = known == by_name_.end() ? incoming_.end() : incoming_.find(known->second);
+  if (found == incoming_.end()) {
+    tell(name.entry, pack(FarOver{name.loop, name.number}));
+  } else if (found->second.forget_ms != -1 && !found->second.answer.empty()) {
+    tell(name.entry, found->second.answer);
+  } else if (found->second.forget_ms != -1 && loop_.now_ms() - (found->second.forget_ms - kAnsweredMs) >= kAskMs) {
+    abandon(found->first);  // it is not under way any more
+  }
+}
+
+void FarGate::take(FarSlow message) {  // NOLINT(performance-unnecessary-value-param)
+  const auto found = by_name_.find(message.name);
+  if (found == by_name_.end()) return;
+  Incoming& incoming = incoming_.at(found->second);
+  if (incoming.forget_ms == -1) return;
+  incoming.forget_ms = loop_.now_ms() + kAnsweredMs;
+  answered_.emplace_back(found->second, incoming.forget_ms);
+}
+
 // Both --------------------------------------------------------------------------------------------------------------------
 
 void FarGate::on_text(FarKind kind, std::string_view text) {
@@ -381,6 +432,10 @@ void FarGate::on_text(FarKind kind, std::string_view text) {
       return take_as(FarLost());
     case FarKind::drained:
       return take_as(FarDrained());
+    case FarKind::known:
+      return take_as(FarKnown());
+    case FarKind::slow:
+      return take_as(FarSlow());
     case FarKind::answer:
       return take_as(FarAnswer());
     case FarKind::write:
@@ -392,47 +447,116 @@ void FarGate::on_text(FarKind kind, std::string_view text) {
   }
 }
 
+void FarGate::tell(const std::string& server, std::string text, FarServers::Done done, std::uint64_t request) {
+  Unheard unheard{std::move(text), std::move(done), request};
+  const auto silent = silent_.find(server);
+  if (silent != silent_.end() && !silent->second.unheard.empty()) {
+    keep_unheard(silent->second, std::move(unheard));
+    return;
+  }
+  std::string copy = unheard.text;
+  const auto kept = std::make_shared<Unheard>(std::move(unheard));
+  far_->tell(server, std::move(copy),
+             later([this, server, kept](FarServers::Told told) { on_told(server, std::move(*kept), told); }));
+}
+
+void FarGate::on_told(const std::string& server, Unheard unheard, FarServers::Told told) {
+  if (told == FarServers::Told::nobody) {
+    Silence& silence = silence_of(server);
+    if (!silence.gone) {
+      keep_unheard(silence, std::move(unheard));
+      return;
+    }
+  } else if (const auto found = silent_.find(server); found != silent_.end() && found->second.gone) {
+    silent_.erase(found);
+  }
+  if (unheard.done) unheard.done(told);
+}
+
+FarGate::Silence& FarGate::silence_of(const std::string& server) {
+  return silent_.try_emplace(server, Silence{loop_.now_ms()}).first->second;
+}
+
+void FarGate::keep_unheard(Silence& silence, Unheard unheard) {
+  look_after();
+  if (silence.unheard_bytes + unheard.text.size() <= kMaxUnheardBytes) {
+    silence.unheard_bytes += unheard.text.size();
+    silence.unheard.push_back(std::move(unheard));
+  } else if (unheard.done) {
+    // Not from inside of the call that tells.
+    loop_.post_task([done = std::move(unheard.done)] { done(FarServers::Told::failed); });
+  }
+}
+
 void FarGate::look_after() {
   if (!pending()) loop_.set_timer(*this, loop_.now_ms() + kLookMs);
 }
 
 void FarGate::on_deadline(std::int64_t now_ms) {
-  if (!outgoing_.empty() || !incoming_.empty()) loop_.set_timer(*this, now_ms + kLookMs);
+  if (!outgoing_.empty() || !incoming_.empty() || !silent_.empty() || !writings_->empty()) {
+    loop_.set_timer(*this, now_ms + kLookMs);
+  }
   std::unordered_set<std::string> servers;
   std::vector<std::uint64_t> late;
-  for (const auto& [number, one] : outgoing_) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (auto& [number, one] : outgoing_) {
     servers.insert(one.server);
-    if (one.deadline_ms != -1 && now_ms >= one.deadline_ms) late.push_back(number);
+    if (one.deadline_ms != -1 && now_ms >= one.deadline_ms) {
+      late.push_back(number);
+    } else if (one.ask_ms != -1 && now_ms >= one.ask_ms && one.heard && !one.streams) {
+      one.ask_ms = now_ms + kAskMs;
+      texts.emplace_back(one.server, pack(FarKnown{name_of(number)}));
+    }
   }
-  std::vector<std::uint64_t> over;
+  for (auto& [number, one] : *writings_) {
+    if (now_ms < one.tell_ms) continue;
+    one.tell_ms = now_ms + kSlowMs;
+    texts.emplace_back(one.server, pack(FarSlow{name_of(number)}));
+  }
+  while (!answered_.empty() && now_ms >= answered_.front().second) forget_oldest();
   std::vector<std::uint64_t> unanswered;
   for (const auto& [number, one] : incoming_) {
-    if (one.forget_ms != -1) {
-      if (now_ms >= one.forget_ms) over.push_back(number);
-      continue;
-    }
+    if (one.forget_ms != -1) continue;
     servers.insert(one.name.entry);
     if (one.deadline_ms != -1 && now_ms >= one.deadline_ms) unanswered.push_back(number);
   }
-  std::erase_if(silent_, [&](const auto& one) { return !servers.contains(one.first); });
-  for (const std::uint64_t number : over) finish(incoming_.find(number), false);
+  std::erase_if(silent_, [&](const auto& one) {
+    const Silence& silence = one.second;
+    if (silence.gone) return now_ms - silence.since_ms >= kGoneMs;
+    if (!silence.unheard.empty()) servers.insert(one.first);
+    return !servers.contains(one.first);
+  });
   for (const std::uint64_t number : late) fail(number);
   for (const std::uint64_t number : unanswered) abandon(number);
+  for (auto& [server, text] : texts) tell(server, std::move(text));
   for (const std::string& server : servers) {
     far_->tell(server, pack_presence(), later([this, server](FarServers::Told told) { on_look(server, told); }));
   }
 }
 
 void FarGate::on_look(const std::string& server, FarServers::Told told) {
-  if (told != FarServers::Told::nobody) {
-    if (const auto found = silent_.find(server); found != silent_.end()) silent_.erase(found);
-    return;
+  const auto found = silent_.find(server);
+  if (told == FarServers::Told::nobody) {
+    Silence& silence = silence_of(server);
+    ++silence.looks;
+    if (silence.gone || silence.looks < kSilentLooks || loop_.now_ms() - silence.since_ms < kSilenceMs) return;
+    const std::deque<Unheard> unheard = std::move(silence.unheard);
+    silence = Silence{loop_.now_ms()};
+    silence.gone = true;
+    for (const Unheard& one : unheard) {
+      if (one.done) one.done(told);
+    }
+    on_server_gone(server);
+  } else if (found != silent_.end()) {
+    // It is there again, or nobody knows: then it may take as long again.
+    const std::deque<Unheard> unheard = std::move(found->second.unheard);
+    silent_.erase(found);
+    for (const Unheard& one : unheard) {
+      // Nobody waits for it any more, and nobody has heard it.
+      if (one.request != 0 && !outgoing_.contains(one.request)) continue;
+      tell(server, one.text, one.done, one.request);
+    }
   }
-  Silence& silence = silent_.try_emplace(server, Silence{loop_.now_ms(), 0}).first->second;
-  ++silence.looks;
-  if (silence.looks < kSilentLooks || loop_.now_ms() - silence.since_ms < kSilenceMs) return;
-  silent_.erase(server);
-  on_server_gone(server);
 }
 
 void FarGate::on_server_gone(const std::string& server) {
@@ -450,7 +574,7 @@ void FarGate::on_server_gone(const std::string& server) {
     const auto found = incoming_.find(number);
     if (found == incoming_.end()) continue;
     if (found->second.forget_ms != -1) {
-      finish(found, false);
+      forget(found);
     } else {
       abandon(number);
     }

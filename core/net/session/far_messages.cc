@@ -101,6 +101,20 @@ bool unpack(std::string_view text, FarDrained& message) {
   return get(in, message.name);
 }
 
+std::string pack(const FarKnown& message) { return begin(FarKind::known, message.name); }
+
+bool unpack(std::string_view text, FarKnown& message) {
+  PackedReader in(text);
+  return get(in, message.name);
+}
+
+std::string pack(const FarSlow& message) { return begin(FarKind::slow, message.name); }
+
+bool unpack(std::string_view text, FarSlow& message) {
+  PackedReader in(text);
+  return get(in, message.name);
+}
+
 std::string pack(const FarAnswer& message) {
   std::string out = begin(FarKind::answer, message.loop);
   const HttpResponse& response = message.response;
@@ -162,6 +176,8 @@ std::optional<std::size_t> far_loop(FarKind kind, std::string_view text, std::si
     case FarKind::request:
     case FarKind::lost:
     case FarKind::drained:
+    case FarKind::known:
+    case FarKind::slow:
     case FarKind::answer:
     case FarKind::write:
     case FarKind::over:

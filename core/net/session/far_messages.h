@@ -16,12 +16,14 @@
 namespace chat::net {
 
 enum class FarKind : char {
-  request = 'q',   // to the home
-  lost = 'l',      // to the home: the client's connection has ended
-  drained = 'd',   // to the home: all that was written is sent
-  answer = 'a',    // to the entry
-  write = 'w',     // to the entry: more of a streaming answer
-  over = 'o',      // to the entry: no answer, or no more of it, will come
+  request = 'q',  // to the home
+  lost = 'l',     // to the home: the client's connection has ended
+  drained = 'd',  // to the home: all that was written is sent
+  known = 'k',    // to the home: is the request known? It is answered with the answer again, with `over`, or not at all
+  slow = 's',     // to the home: the client is still taking the answer, so its loss may yet be told
+  answer = 'a',   // to the entry
+  write = 'w',    // to the entry: more of a streaming answer
+  over = 'o',     // to the entry: no answer, or no more of it, will come
   presence = 'p',  // to a server with requests of this one. Means nothing: whether it is heard counts
 };
 
@@ -50,6 +52,14 @@ struct FarDrained {
   FarRequestName name;
 };
 
+struct FarKnown {
+  FarRequestName name;
+};
+
+struct FarSlow {
+  FarRequestName name;
+};
+
 struct FarAnswer {
   std::uint64_t loop = 0;
   std::uint64_t number = 0;
@@ -75,6 +85,8 @@ struct FarOver {
 std::string pack(const FarRequest& message);
 std::string pack(const FarLost& message);
 std::string pack(const FarDrained& message);
+std::string pack(const FarKnown& message);
+std::string pack(const FarSlow& message);
 std::string pack(const FarAnswer& message);
 std::string pack(const FarWrite& message);
 std::string pack(const FarOver& message);
@@ -87,6 +99,8 @@ std::optional<std::size_t> far_loop(FarKind kind, std::string_view text, std::si
 bool unpack(std::string_view text, FarRequest& message);
 bool unpack(std::string_view text, FarLost& message);
 bool unpack(std::string_view text, FarDrained& message);
+bool unpack(std::string_view text, FarKnown& message);
+bool unpack(std::string_view text, FarSlow& message);
 bool unpack(std::string_view text, FarAnswer& message);
 bool unpack(std::string_view text, FarWrite& message);
 bool unpack(std::string_view text, FarOver& message);

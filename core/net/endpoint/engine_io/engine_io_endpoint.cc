@@ -237,6 +237,7 @@ Hold EngineIoEndpoint::forward(const HttpRequest& request, const RequestContext&
   forwarding.gone = with_cors(engine_io_error(EngineIoError::unknown_sid), loop_, request);
   forwarding.headers = with_cors({}, loop_, request).headers;
   forwarding.within_ms = options.ping_interval_ms + options.ping_timeout_ms + kMarginMs;
+  forwarding.soon = request.method == "POST";
   forwarding.max_body_bytes = static_cast<std::uint64_t>(loop_.options().max_http_body_bytes);
   return local_.home().far_gate().forward(request, context, plan, std::move(forwarding));
 }

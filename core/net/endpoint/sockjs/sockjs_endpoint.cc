@@ -176,6 +176,7 @@ std::variant<HttpResponse, Hold> SockJsEndpoint::hold(const HttpRequest& request
     forwarding.gone = with(not_found(), headers);
     forwarding.headers = headers;
     forwarding.within_ms = heartbeat_ms == kUnlimited ? kUnlimited : heartbeat_ms + kMarginMs;
+    forwarding.soon = !transport;
     forwarding.max_body_bytes = max_bytes;
   }
   auto exchange = std::make_unique<SockJsExchange>(*this, context.address, std::move(headers));

@@ -54,6 +54,7 @@ void each_counter_has_its_line(void**) {
   snapshot.cluster.losses = 74;
   snapshot.cluster.islands_now = 75;
   snapshot.cluster.merged = 76;
+  snapshot.far = {77, 78};
   snapshot.is_guest = true;
   snapshot.guest.up_now = true;
   snapshot.guest.published = 81;
@@ -101,6 +102,8 @@ void each_counter_has_its_line(void**) {
                            "libchat_cluster_losses_total 74",
                            "libchat_cluster_islands 75",
                            "libchat_cluster_merged_total 76",
+                           "libchat_cluster_forwarded_requests 77",
+                           "libchat_cluster_foreign_requests 78",
                            "libchat_guest_up 1",
                            "libchat_guest_published_total 81",
                            "libchat_guest_received_total 82",

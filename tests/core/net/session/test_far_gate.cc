@@ -32,6 +32,7 @@ class Wire {
 
   FarServers::Told tell(const std::string& server, const std::string& text) {
     if (is_cut) return FarServers::Told::failed;
+    if (loses) return FarServers::Told::heard;
     const auto found = gates_.find(server);
     if (found == gates_.end()) return FarServers::Told::nobody;
     found->second->on_text(static_cast<FarKind>(text.front()), std::string_view(text).substr(1));
@@ -39,6 +40,7 @@ class Wire {
   }
 
   bool is_cut = false;
+  bool loses = false;  // what is told is lost on its way
 
  private:
   std::map<std::string, FarGate*> gates_;
@@ -103,9 +105,9 @@ class HomeExchange final : public Exchange {
 
 struct Node {
   Node(Wire& wire, const std::string& name, ServerOptions options = {})
-      : server(std::move(options)), far(wire, name), gate(server.loop()) {
+      : server(std::move(options)), far(wire, name), requests(server.loop().options()), gate(server.loop()) {
     wire.add(name, gate);
-    gate.open(far,
+    gate.open(far, requests,
               [this](const HttpRequest& request, const RequestContext& context) -> std::variant<HttpResponse, Hold> {
                 assert_true(context.forwarded);
                 seen.paths.push_back(context.address + request.path);
@@ -121,6 +123,7 @@ struct Node {
 
   FakeServer server;
   WiredServers far;
+  FarRequests requests;
   FarGate gate;
   Seen seen;
 };
@@ -143,6 +146,7 @@ struct Fixture {
     forwarding.gone = HttpResponse::text(400, "unknown\n");
     forwarding.headers = {{"X-Entry", "yes"}};
     forwarding.within_ms = 50'000;
+    forwarding.soon = body.has_value();
     forwarding.max_body_bytes = 1'000;
     Hold hold = entry.gate.forward(request, context, plan_body(request), std::move(forwarding));
     hold.exchange->on_held({0, 5, number});
@@ -195,6 +199,8 @@ struct Fixture {
 void a_request_and_its_answer(void**) {
   Fixture f;
   const auto exchange = f.forward(1);
+  assert_int_equal(f.entry.requests.stats().forwarded_now, 1);
+  assert_int_equal(f.home.requests.stats().foreign_now, 1);
   assert_int_equal(f.home.seen.held.size(), 1);
   assert_true(f.home.seen.held[0].connection == FarGate::kConnection);
   assert_text(f.home.seen.paths[0], "10.0.0.9/poll");
@@ -207,7 +213,8 @@ void a_request_and_its_answer(void**) {
   assert_true(answer.essential);
   assert_text(answer.response.headers.back().name, "X-Home");
   assert_text(f.answers(), "1 200 packets");
-  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+  assert_int_equal(f.entry.requests.stats().forwarded_now, 0);
+  assert_int_equal(f.home.requests.stats().foreign_now, 0);
 }
 
 void a_body_comes_with_its_length(void**) {
@@ -234,7 +241,7 @@ void the_session_hears_of_a_client_that_is_gone(void**) {
   first->on_lost(false);
   f.run();
   assert_text(f.home.seen.log, "lost;");
-  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+  assert_int_equal(f.entry.requests.stats().forwarded_now, 0);
   f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "late"), true);
   f.run();
   assert_text(f.answers(), "");
@@ -266,13 +273,141 @@ void an_answer_in_parts(void**) {
   f.home.gate.write(number, "three", true);
   f.run();
   assert_text(f.written(), "1 two end;");
-  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+  assert_int_equal(f.entry.requests.stats().forwarded_now, 0);
 }
 
 void a_server_that_there_is_not(void**) {
   Fixture f;
   const auto exchange = f.forward(1, "/poll", std::nullopt, true);
+  for (int second = 1; second <= 3; ++second) {
+    assert_text(f.answers(), "");  // it may only be connecting again
+    f.advance(1'100);
+  }
   assert_text(f.answers(), "1 400 unknown\n");
+  const auto second = f.forward(2, "/poll", std::nullopt, true);
+  assert_text(f.answers(), "2 400 unknown\n");  // at once
+  f.advance(30'000);
+  const auto third = f.forward(3, "/poll", std::nullopt, true);
+  assert_text(f.answers(), "3 400 unknown\n");
+  f.advance(31'000);
+  const auto fourth = f.forward(4, "/poll", std::nullopt, true);
+  assert_text(f.answers(), "");  // is it still gone?
+  assert_int_equal(f.entry.requests.stats().forwarded_now, 1);
+}
+
+void a_home_that_connects_again(void**) {
+  Fixture f;
+  f.wire.remove("home");
+  const auto post = f.forward(1, "/post", "one");
+  const auto poll = f.forward(2);
+  const auto left = f.forward(3, "/post", "left");
+  left->on_lost(false);
+  f.advance(1'100);
+  f.advance(1'100);
+  assert_text(f.answers(), "");
+  assert_int_equal(f.home.seen.held.size(), 0);
+  f.wire.add("home", f.home.gate);
+  f.advance(1'100);
+  assert_int_equal(f.home.seen.held.size(), 2);  // in their order, and none that nobody waits for
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+  assert_text(f.home.seen.bodies[0], "one");
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "ok"), false);
+  f.home.gate.answer(f.home.seen.held[1].number, HttpResponse::text(200, "packets"), true);
+  f.run();
+  assert_text(f.answers(), "1 200 ok2 200 packets");
+  f.advance(20'000);
+  assert_int_equal(f.home.seen.held.size(), 2);
+}
+
+void an_entry_that_connects_again(void**) {
+  Fixture f;
+  const auto first = f.forward(1);
+  const auto second = f.forward(2);
+  const std::uint64_t streaming = f.home.seen.held[1].number;
+  f.wire.remove("entry");
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  HttpResponse response = HttpResponse::text(200, "head");
+  response.streams = true;
+  f.home.gate.answer(streaming, std::move(response), true);
+  f.home.gate.write(streaming, "one", false);
+  f.run();
+  f.advance(1'100);
+  f.home.gate.write(streaming, "two", false);
+  assert_text(f.home.seen.log, "");
+  f.wire.add("entry", f.entry.gate);
+  f.advance(1'100);
+  assert_text(f.answers(), "1 200 packets2 200 head");
+  assert_text(f.written(), "2 one;2 two;");
+  assert_text(f.home.seen.log, "");
+}
+
+void what_waits_for_a_server_is_bounded(void**) {
+  Fixture f;
+  f.wire.remove("home");
+  std::vector<std::unique_ptr<Exchange>> held;
+  constexpr int kMegabytes = 4;
+  for (int number = 1; number <= kMegabytes; ++number) {
+    held.push_back(f.forward(static_cast<std::uint64_t>(number), "/post", std::string((1 << 20) - 2'048, 'x')));
+  }
+  assert_text(f.answers(), "");
+  held.push_back(f.forward(5, "/post", std::string(1 << 20, 'x')));
+  assert_text(f.answers(), "5 503 ");
+}
+
+void an_answer_that_is_lost_is_given_again(void**) {
+  Fixture f;
+  const auto post = f.forward(1, "/post", "one");
+  f.wire.loses = true;
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "ok"), false);
+  f.run();
+  f.wire.loses = false;
+  assert_text(f.answers(), "");
+  f.advance(1'100);
+  f.advance(1'100);
+  assert_text(f.answers(), "1 200 ok");
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+  assert_text(f.home.seen.log, "");
+  f.advance(11'000);
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+}
+
+void a_request_that_is_lost_is_noticed(void**) {
+  Fixture f;
+  f.wire.loses = true;
+  const auto post = f.forward(1, "/post", "one");
+  f.wire.loses = false;
+  f.advance(1'100);
+  f.advance(1'100);
+  assert_text(f.answers(), "1 400 unknown\n");
+  assert_int_equal(f.home.seen.held.size(), 0);
+}
+
+void a_request_that_takes_long_is_not_disturbed(void**) {
+  Fixture f;
+  const auto post = f.forward(1, "/post", "one");
+  for (int second = 0; second < 20; ++second) f.advance(1'000);
+  assert_text(f.answers(), "");
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "ok"), false);
+  f.run();
+  assert_text(f.answers(), "1 200 ok");
+  assert_int_equal(f.home.seen.held.size(), 1);
+}
+
+// The session has to learn of a loss however long the client has taken the answer.
+void a_client_that_takes_its_answer_slowly(void**) {
+  Fixture f;
+  auto slow = f.forward(1);
+  auto quick = f.forward(2);
+  for (const HeldRequest& held : f.home.seen.held) {
+    f.home.gate.answer(held.number, HttpResponse::text(200, "packets"), true);
+  }
+  f.run();
+  assert_text(f.answers(), "1 200 packets2 200 packets");
+  quick.reset();  // all of it is written
+  for (int second = 0; second < 60; ++second) f.advance(1'000);
+  slow->on_lost(true);
+  f.run();
+  assert_text(f.home.seen.log, "lost answered;");
 }
 
 void a_home_that_dies(void**) {
@@ -297,7 +432,7 @@ void a_home_that_dies(void**) {
   f.advance(1'500);
   assert_text(f.answers(), "1 400 unknown\n");
   assert_text(f.written(), "2  end;");
-  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+  assert_int_equal(f.entry.requests.stats().forwarded_now, 0);
 }
 
 void an_entry_that_dies(void**) {
@@ -372,6 +507,10 @@ void an_answer_that_nobody_hears(void**) {
   f.wire.remove("entry");
   f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
   f.run();
+  for (int second = 1; second <= 3; ++second) {
+    assert_text(f.home.seen.log, "");
+    f.advance(1'100);
+  }
   assert_text(f.home.seen.log, "lost answered;");
 }
 
@@ -434,6 +573,66 @@ void one_address_has_its_share(void**) {
   assert_text(f.answers(), "");
 }
 
+// Two gates are two loops of a server.
+void limits_hold_for_all_loops(void**) {
+  ServerOptions options;
+  options.max_polling_sessions_per_address = 2;
+  FarRequests requests(options);
+  std::optional<Refusal> refusal;
+  std::vector<FarRequests::Place> places;
+  for (int number = 0; number < 4; ++number) places.push_back(requests.forward("10.0.0.9", refusal));
+  assert_false(refusal.has_value());
+  assert_false(static_cast<bool>(requests.forward("10.0.0.9", refusal)));
+  assert_true(refusal == Refusal::sessions_per_address);
+  refusal.reset();
+  for (int number = 4; number < FarRequests::kMax; ++number) {
+    places.push_back(requests.forward("10.1.0." + std::to_string(number / 4), refusal));
+  }
+  assert_false(refusal.has_value());
+  assert_int_equal(requests.stats().forwarded_now, FarRequests::kMax);
+  assert_false(static_cast<bool>(requests.forward("", refusal)));
+  assert_true(refusal == Refusal::sessions);
+  refusal.reset();
+  places.front().release();
+  places.front().release();
+  places.front() = requests.forward("", refusal);
+  assert_true(static_cast<bool>(places.front()));
+  places.clear();
+  assert_int_equal(requests.stats().forwarded_now, 0);
+  for (int number = 0; number < FarRequests::kMax; ++number) places.push_back(requests.receive());
+  assert_true(static_cast<bool>(places.back()));
+  assert_false(static_cast<bool>(requests.receive()));
+  assert_int_equal(requests.stats().foreign_now, FarRequests::kMax);
+}
+
+void two_loops_share_the_limit(void**) {
+  ServerOptions options;
+  options.max_polling_sessions_per_address = 2;
+  Fixture f(options);
+  FarGate other(f.entry.server.loop());
+  other.open(f.entry.far, f.entry.requests, nullptr);
+  std::vector<std::unique_ptr<Exchange>> held;
+  for (std::uint64_t number = 1; number <= 3; ++number) held.push_back(f.forward(number));
+  const auto forward_there = [&](std::uint64_t number) {
+    RequestContext context;
+    context.address = "10.0.0.9";
+    FarGate::Forwarding forwarding;
+    forwarding.server = "home";
+    forwarding.within_ms = 50'000;
+    held.push_back(other.forward({}, context, {}, std::move(forwarding)).exchange);
+    held.back()->on_held({0, 6, number});
+  };
+  forward_there(1);
+  assert_text(f.answers(), "");
+  forward_there(2);
+  assert_text(f.answers(), "2 503 too many requests for other servers\n");
+  held.push_back(f.forward(4));
+  assert_text(f.answers(), "4 503 too many requests for other servers\n");
+  other.shut_down();
+  held.push_back(f.forward(5));
+  assert_text(f.answers(), "");
+}
+
 void bytes_of_an_address_are_counted(void**) {
   ServerOptions options;
   options.hub.max_queued_bytes_per_address = 3'000;
@@ -457,6 +656,13 @@ int main() {
       cmocka_unit_test(the_session_hears_of_a_client_that_is_gone),
       cmocka_unit_test(an_answer_in_parts),
       cmocka_unit_test(a_server_that_there_is_not),
+      cmocka_unit_test(a_home_that_connects_again),
+      cmocka_unit_test(an_entry_that_connects_again),
+      cmocka_unit_test(what_waits_for_a_server_is_bounded),
+      cmocka_unit_test(an_answer_that_is_lost_is_given_again),
+      cmocka_unit_test(a_request_that_is_lost_is_noticed),
+      cmocka_unit_test(a_request_that_takes_long_is_not_disturbed),
+      cmocka_unit_test(a_client_that_takes_its_answer_slowly),
       cmocka_unit_test(a_home_that_dies),
       cmocka_unit_test(an_entry_that_dies),
       cmocka_unit_test(while_the_cluster_is_gone),
@@ -468,6 +674,8 @@ int main() {
       cmocka_unit_test(a_streaming_answer_without_an_entry_ends),
       cmocka_unit_test(a_request_that_comes_twice),
       cmocka_unit_test(one_address_has_its_share),
+      cmocka_unit_test(limits_hold_for_all_loops),
+      cmocka_unit_test(two_loops_share_the_limit),
       cmocka_unit_test(bytes_of_an_address_are_counted),
   };
   return cmocka_run_group_tests_name("net/session/far_gate", tests, nullptr, nullptr);

@@ -92,6 +92,8 @@ void the_small_ones(void**) {
   const FarRequestName name{"entry", 1, 6};
   assert_true(read<FarLost>(pack(FarLost{name}), FarKind::lost, 2).name == name);
   assert_true(read<FarDrained>(pack(FarDrained{name}), FarKind::drained, 2).name == name);
+  assert_true(read<FarKnown>(pack(FarKnown{name}), FarKind::known, 2).name == name);
+  assert_true(read<FarSlow>(pack(FarSlow{name}), FarKind::slow, 2).name == name);
   const auto write = read<FarWrite>(pack(FarWrite{1, 6, true, "h\n", 3, "home"}), FarKind::write, 1);
   assert_int_equal(write.number, 6);
   assert_true(write.last);
@@ -126,6 +128,8 @@ void what_is_not_well_formed_is_refused(void**) {
   assert_bounded<FarWrite>(pack(FarWrite{1, 2, false, "bytes", 1, "home"}));
   assert_bounded<FarOver>(pack(FarOver{1, 2}));
   assert_bounded<FarLost>(pack(FarLost{{"entry", 1, 2}}));
+  assert_bounded<FarKnown>(pack(FarKnown{{"entry", 1, 2}}));
+  assert_bounded<FarSlow>(pack(FarSlow{{"entry", 1, 2}}));
 }
 
 }  // namespace
