@@ -438,7 +438,13 @@ void GuestWorker::publish(const HeldPtr& held) {
 
 void GuestWorker::answer(const AckRequest& to, wire::ClusterBody&& body) {
   if (to.way == Way::python) return;
-  send({settings_.uid, to.nsp, std::move(body)}, to.way, to.uid, &guest_.answers_);
+  wire::ClusterMessage message{settings_.uid, to.nsp, std::move(body)};
+  if (send(message, to.way, to.uid, &guest_.answers_)) return;
+  auto* const ack = std::get_if<wire::ClusterAck>(&message.body);
+  if (ack == nullptr) return;
+  // Without this one who has asked would have the answers of nobody.
+  ack->args = {"[]", {}};
+  send(message, to.way, to.uid, &guest_.answers_);
 }
 
 void GuestWorker::tell_nodes(const wire::ClusterBody& body) {
@@ -447,7 +453,7 @@ void GuestWorker::tell_nodes(const wire::ClusterBody& body) {
   }
 }
 
-void GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string_view to,
+bool GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string_view to,
                        std::atomic<std::uint64_t>* sent, HeldPtr held) {
   const Result<GuestWire::Words> words = wire_.command(message, way, to);
   Status status = words.status();
@@ -467,17 +473,18 @@ void GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string
       if (reply.value.error_code() == "READONLY") commands_->distrust(reply.value.text);
       log_seldom("Redis refuses a message: " + reply.value.text);
     });
-    if (status.ok()) return;
+    if (status.ok()) return true;
     if (held && status.code == Error::unavailable) {
       link_ends_ = true;  // on_down() follows
       waiting_.push_front(std::move(held));
-      return;
+      return true;
     }
     guest_.drop(GuestDrop::unavailable);
-    return;
+    return true;
   }
   guest_.drop(status.code == Error::too_large ? GuestDrop::too_large : GuestDrop::malformed);
   log_seldom("a message to the cluster was dropped: " + status.detail);
+  return false;
 }
 
 void GuestWorker::finish_if_done() {

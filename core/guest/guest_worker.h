@@ -77,8 +77,9 @@ class GuestWorker {
   void publish(const HeldPtr& held);
   void answer(const AckRequest& to, wire::ClusterBody&& body);
   void tell_nodes(const wire::ClusterBody& body);
-  // Sends; counts it in `sent` when Redis has taken it. held: waits on when the link is lost before anything was sent.
-  void send(const wire::ClusterMessage& message, Way way, std::string_view to, std::atomic<std::uint64_t>* sent,
+  // Sends; counts it in `sent` when Redis has taken it. held: waits on when the link is lost before anything was sent. False: the
+  // cluster has no form for it, or it is too large. That is counted as dropped.
+  bool send(const wire::ClusterMessage& message, Way way, std::string_view to, std::atomic<std::uint64_t>* sent,
             HeldPtr held = nullptr);
   void finish_if_done();
 

@@ -175,6 +175,18 @@ each('requests that libchat refuses are answered', async (t, kind) => {
   assert.equal(await metric(chatd, 'libchat_guest_dropped_total{reason="too_large"}'), 1);
 });
 
+each('an acknowledgement that is too large for the cluster is one without a value', async (t, kind) => {
+  const limits = ['--max-message-bytes', '40000000', '--max-http-body-bytes', '40000000', '--outbox-bytes', '80000000'];
+  const { node, chatd, nora, lisa } = await startMixed(t, kind, { args: limits });
+  nora.on('large', (size, done) => done('small'));
+  lisa.on('large', (size, done) => done('x'.repeat(size)));
+  const ask = async (size) => (await node.io.timeout(20_000).emitWithAck('large', size)).map((value) => value?.length);
+  assert.deepEqual(new Set(await ask(16_000_000)), new Set([5, 16_000_000]));
+  assert.deepEqual(new Set(await ask(17_000_000)), new Set([5, undefined]));
+  assert.equal(await metric(chatd, 'libchat_guest_dropped_total{reason="too_large"}'), 1);
+  assert.match(chatd.stderr, /a message to the cluster was dropped: the message is larger than 16777216 bytes/);
+});
+
 each('what is named like a socket of Node.js is only for this socket', async (t, kind) => {
   const { node, chatd, nora, vera } = await startMixed(t, kind);
   const spy = await connectV1(t, chatd, `?room=${nora.id}`);
