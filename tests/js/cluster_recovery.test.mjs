@@ -237,6 +237,23 @@ test('an offset that was never sent: the client is new', async (t) => {
   }
 });
 
+test('what is kept of lost clients is bounded', async (t) => {
+  const { servers: [first, second] } = await start(t, 2, ['--recovery-bytes', '4000']);
+  const all = [];
+  for (let number = 0; number < 40; number += 1) {
+    const old = await leave(t, first, { say: false });
+    await old.client.close();
+    all.push(old);
+  }
+  let same = 0;
+  for (const old of all) {
+    const again = await comeBack(t, second, old.auth);
+    if (again.answer.sid === old.sid) same += 1;
+    await again.close();
+  }
+  assert.ok(same > 0 && same < all.length / 2, `${same}`);
+});
+
 test('the window has passed', async (t) => {
   const { servers: [first, second] } = await start(t, 2, ['--recovery-window-ms', '100']);
   const old = await leave(t, first);

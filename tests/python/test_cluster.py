@@ -11,7 +11,9 @@ import threading
 import time
 import types
 
+import pychat
 import pytest
+import socketio
 from cluster_support import Redis, Way, Writer, history_at, partition_of, ready, token
 from http_support import Http, problem
 from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, kill, wait_until
@@ -49,6 +51,27 @@ def test_what_is_not_numbered_is_passed_on_too(start, talk):
     event = bob.wait(lambda event: event.get("event") == "typing")
     assert event["ephemeral"] and "seq" not in event
     assert ann.say("x")["seq"] == 1
+
+
+def test_a_record_that_grows_too_large_is_dropped(redis):
+    """The one before would continue the client without the rooms that it has entered since."""
+
+    def records():
+        return redis.cli("keys", "*sess:*").split()
+
+    options = {"recovery_window_ms": 60_000, "max_rooms_per_client": 1_000}
+    with pychat.Server(address="127.0.0.1", port=0, cluster=redis.url, **options) as server:
+        client = socketio.Client(reconnection=False)
+        client.connect(f"http://127.0.0.1:{server.port}", transports=["websocket"], wait_timeout=LIMIT_S)
+        wait_until(lambda: len(records()) == 1)
+        (member,) = server.clients()
+        for number in range(600):
+            server.join(member.client, f"{number:03}" + "x" * 120)
+        wait_until(lambda: not records())
+        for number in range(600):
+            server.leave(member.client, f"{number:03}" + "x" * 120)
+        wait_until(lambda: len(records()) == 1)
+        client.disconnect()
 
 
 def test_all_servers_have_one_order(start, talk):

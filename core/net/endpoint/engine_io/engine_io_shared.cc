@@ -44,6 +44,7 @@ bool has(const Endpoint& endpoint, Transport transport) {
 EngineIoShared::EngineIoShared(const ServerOptions& options)
     : namespaces(options.default_room, options.socket_io_changes),
       recovery(options.recovery_window_ms, options.recovery_bytes),
+      kept_far(options.recovery_window_ms, options.recovery_bytes),
       upgrading_(read_options(options, true)),
       staying_(read_options(options, false)) {}
 

@@ -8,6 +8,7 @@
 #include "net/base/server_options.h"
 #include "session/engine_io_machine.h"
 #include "session/engine_io_queue.h"
+#include "session/kept_bytes.h"
 #include "session/recovery_store.h"
 #include "wire/socket_io/socket_io_namespace.h"
 
@@ -29,6 +30,7 @@ struct EngineIoShared {
 
   wire::SocketIoNamespaces namespaces;
   session::RecoveryStore recovery;
+  session::KeptBytes kept_far;  // records of clients that are gone, in the cluster
   session::NoEngineIoQueue no_queue;
   // By loop. Complete before a loop runs; each is for the thread of its loop.
   std::vector<EngineIoLocal*> locals;

@@ -211,8 +211,7 @@ void FarClaim::put_back(std::string text) {
                      [](const std::optional<std::string>&) {});
 }
 
-void FarClaim::give_back(const session::FarRecovery& recovery) {
-  shared_.far->keep(wanted_.pid, session::pack_recovery(recovery), shared_.recovery.window_ms());
-}
+// Its server may have written a newer one meanwhile.
+void FarClaim::give_back(const session::FarRecovery& recovery) { put_back(session::pack_recovery(recovery)); }
 
 }  // namespace chat::net

@@ -26,6 +26,8 @@ constexpr std::size_t kMaxEarlier = 8;
 // How often and how long a CONNECT waits for the end of the client that it continues.
 constexpr std::int64_t kRetryMs = 20;
 constexpr std::int64_t kWaitMs = 2'000;
+// What a record takes in the cluster beside its bytes.
+constexpr std::size_t kFarRecordBytes = 128;
 
 // The string with this name in the object of a CONNECT packet; empty without one.
 std::string string_member(std::string_view object, std::string_view name) {
@@ -481,7 +483,9 @@ void SocketIoClients::keep_for_recovery(Member& member) {
   }
   if (shared.recovers_far()) {
     std::string text = session::pack_recovery({std::move(record)});
-    if (text.size() > session::kMaxFarRecoveryBytes) return;
+    // Without it the client is new. end_recovery() drops the record before.
+    const auto bytes = static_cast<std::int64_t>(text.size() + kFarRecordBytes);
+    if (text.size() > session::kMaxFarRecoveryBytes || !shared.kept_far.add(bytes, loop.now_ms())) return;
     shared.far->keep(member.pid, std::move(text), shared.recovery.window_ms());
     member.kept = false;  // it is not this server's any more
     member.keep_due_ms = -1;
@@ -505,7 +509,11 @@ void SocketIoClients::keep_far(Member& member) {
                                 shared.far->name(),
                                 peer->delivery_log()->positions_proven()};
   std::string text = session::pack_recovery(recovery);
-  if (text.size() > session::kMaxFarRecoveryBytes) return;
+  if (text.size() > session::kMaxFarRecoveryBytes) {
+    // The one before would continue the client without the rooms that it has entered since.
+    if (std::exchange(member.kept, false)) shared.far->drop(member.pid);
+    return;
+  }
   const session::EngineIoOptions& options = shared.session_options(*session_.birth().endpoint);
   shared.far->keep(member.pid, std::move(text),
                    shared.recovery.window_ms() + options.ping_interval_ms + options.ping_timeout_ms);
