@@ -485,7 +485,7 @@ test('SockJS by hand: senders and receivers of one session at three servers', as
 });
 
 test('SockJS by hand: Redis keeps no key of a session that has not begun, or has ended', async (t) => {
-  const args = ['--max-clients-per-address', '1', '--sockjs-disconnect-delay-ms', '300'];
+  const args = ['--max-clients-per-address', '1', '--sockjs-disconnect-delay-ms', '2000'];
   const { redis, servers: [first, second] } = await startCluster(t, 2, args);
   const keys = () => {
     const { stdout } = spawnSync('redis-cli', ['-s', redis.url.slice('unix://'.length), '--raw', 'keys', '*sess:*']);
@@ -496,6 +496,7 @@ test('SockJS by hand: Redis keeps no key of a session that has not begun, or has
   assert.equal(keys(), 0);
   assert.equal((await at(first, 'one', 'xhr')).body, 'o\n');
   const held = at(second, 'one', 'xhr'); // so that it does not end
+  await heldAt(first, 1);
   for (let index = 0; index < 5; index += 1) assert.equal((await at(first, `more${index}`, 'xhr')).status, 503);
   assert.equal(keys(), 1);
   assert.equal((await at(first, 'one', 'xhr_send')).status, 204);
