@@ -5,6 +5,7 @@
 //   redis_shard   one Redis: its links, its scripts, its signs of life
 //   membership    this server among the others: number, lease, who has handed over
 //   shared_room   a room; it decides from answers and notices, without connections (room_host.h)
+//   room_island   what a room has of its own while its Redis is gone
 //   far_notices   what servers tell each other beside the messages of rooms
 //   far_lists     lists of the members of a room, and of the rooms, of all servers
 //   cluster_people  who is in the rooms, at all servers

@@ -283,6 +283,12 @@ void SharedRoom::ask_position() {
   state_ = State::closed;  // look_after() asks again
 }
 
+// Of a batch that Redis may have published without an answer; "": none.
+std::string SharedRoom::unanswered_token() const {
+  if (island_) return island_->lost_token;
+  return outbox_.is_sent() ? outbox_.token() : std::string();
+}
+
 // The arguments of Script::open.
 std::vector<std::string> SharedRoom::position_query(bool from_start) {
   const ClusterSettings& settings = host_.settings;
@@ -301,9 +307,7 @@ std::vector<std::string> SharedRoom::position_query(bool from_start) {
                                    text_of(most_bytes(settings.limits)),
                                    text_of(settings.idle_ms),
                                    keys.channel,
-                                   island_             ? island_->lost_token
-                                   : outbox_.is_sent() ? outbox_.token()
-                                                       : std::string(),
+                                   unanswered_token(),
                                    values_version_,
                                    text_of(settings.message_id_window_ms),
                                    tell_above_ ? "1" : "0"};

@@ -99,6 +99,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
 
   RoomRedis::Settled settled() const { return redis_->settled_part(partition_of(name)); }
   void ask_position();
+  std::string unanswered_token() const;
   std::vector<std::string> position_query(bool from_start);
   void on_position(redis::Value& answer, bool from_start);
   void take_position(PositionAnswer position, bool from_start);

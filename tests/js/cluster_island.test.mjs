@@ -8,10 +8,10 @@ import { startChatd, test as testAny } from './support.mjs';
 
 const test = (name, body) => testAny(name, { skip: !hasRedis && 'redis-server is not installed' }, body);
 
-async function start(t, count, args = []) {
+async function start(t, count, args = [], policy = 'island') {
   const redis = await startRedis(t);
   const servers = [];
-  const options = ['--cluster', redis.url, '--cluster-policy', 'island', ...args];
+  const options = ['--cluster', redis.url, '--cluster-policy', policy, ...args];
   for (let i = 0; i < count; i += 1) servers.push(await startChatd(t, options));
   const stop = async () => {
     redis.child.kill('SIGKILL');
@@ -57,20 +57,49 @@ for (const mode of ['polling', 'websocket']) {
   });
 }
 
-test('a Socket.IO client is recovered by its server while Redis is gone', async (t) => {
-  const { servers: [server], stop } = await start(t, 1, ['--recovery-window-ms', '60000']);
-  server.recovery = true;
+test('a Socket.IO client is not recovered while Redis is gone, and is afterwards', async (t) => {
+  const { servers: [first, second], stop, startAgain } = await start(t, 2, ['--recovery-window-ms', '60000']);
+  for (const server of [first, second]) server.recovery = true;
   const back = { reconnection: true, reconnectionDelay: 1, reconnectionDelayMax: 50 };
-  const ann = await connectSocketIo(t, server, { mode: 'websocket', ...back });
-  const bob = await connectSocketIo(t, server, { mode: 'websocket' });
-  const { id } = ann.socket;
+  const ann = await connectSocketIo(t, first, { mode: 'websocket', ...back });
+  const bob = await connectSocketIo(t, second, { mode: 'websocket' });
   await stop();
-  assert.equal((await bob.ask('chat message', 'island'))[0].seq, 1);
-  assert.deepEqual(await ann.take(), ['chat message', 'island']);
+  assert.equal((await ann.ask('chat message', 'alone'))[0].seq, 1);
+  assert.deepEqual(await ann.take(), ['chat message', 'alone']);
+  ann.cut();
+  await ann.state('disconnect');
+  await ann.opened();
+  assert.equal(ann.socket.recovered, false);
+  assert.equal((await ann.ask('chat message', 'new'))[0].seq, 2);
+  assert.deepEqual(await ann.take(), ['chat message', 'new']);
+  await startAgain();
+  for (const client of [bob, ann]) {
+    assert.deepEqual(await client.take(), ['chat message', 'alone']);
+    assert.deepEqual(await client.take(), ['chat message', 'new']);
+  }
+  const { id } = ann.socket;
+  ann.socket.io.reconnection(false);
   ann.cut();
   await ann.state('disconnect');
   bob.emit('chat message', 'missed');
+  assert.deepEqual(await bob.take(), ['chat message', 'missed']);
+  ann.socket.io.uri = second.http('/');
+  ann.socket.connect();
   await ann.opened();
   assert.deepEqual([ann.socket.recovered, ann.socket.id], [true, id]);
   assert.deepEqual(await ann.take(), ['chat message', 'missed']);
+});
+
+test('with the policy hold an event is refused after a time', async (t) => {
+  const { servers: [server], stop, startAgain } = await start(t, 1, [], 'hold');
+  const ann = await connectSocketIo(t, server, { mode: 'websocket' });
+  await stop();
+  const [refused] = await ann.ask('chat message', 'lost');
+  assert.equal(refused.error, 'unavailable');
+  await startAgain();
+  let [answer] = await ann.ask('chat message', 'again');
+  // It may have been sent before the server has found Redis again, and waited for it.
+  while (answer.error) [answer] = await ann.ask('chat message', 'again');
+  assert.equal(answer.seq, 1);
+  assert.deepEqual(await ann.take(), ['chat message', 'again']);
 });

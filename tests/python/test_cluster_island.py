@@ -5,7 +5,7 @@ import time
 
 import pytest
 from cluster_support import Redis, history_at, partition_of, ready, token
-from http_support import EventStream, Http
+from http_support import EventStream, Http, problem
 from support import LIMIT_S, kill, wait_until
 from test_cluster_faults import metric
 from test_stomp import stomp_client  # noqa: F401: a fixture
@@ -231,6 +231,7 @@ def test_clients_of_other_protocols(start, redis, way, talk, raw, stomp_client, 
     stomp = stomp_client(far)
     stomp.subscribe("/topic/dev", id="0", headers={"receipt": "subscribed"})
     assert stomp.listener.receipt() == "subscribed"
+    stomp.subscribe("/user/queue/errors", id="e")
     plain = websocket(far, "/chat?room=dev")
     road.cut()
     assert http.say("h1") == 2
@@ -254,8 +255,16 @@ def test_clients_of_other_protocols(start, redis, way, talk, raw, stomp_client, 
     assert stream.last_id != island_id
     again = EventStream(http.open(), "/rooms/dev/events", ("Last-Event-ID", island_id))
     assert again.texts(5) == ["h0", "n1", "h1", "s1", "p1"]
-    frames = [stomp.listener.message() for _ in range(6)]
-    assert sorted(frame.body for frame in frames if "seq" in frame.headers) == sorted(["h0", "n1", "h1", "s1", "p1"])
+    assert json.loads(stomp.listener.message().body)["error"] == "incomplete"
+    for text in ("h1", "s1", "p1"):
+        assert plain.read_frame()[1] == text.encode()
+    for text in ("h0", "n1", "h1", "s1", "p1"):
+        assert plain.read_frame()[1] == text.encode()
+    # All go on in the shared room.
+    assert listener.say("n2")["seq"] == 6
+    assert stomp.listener.message().body == "n2"
+    assert stream.texts(1) == again.texts(1) == ["n2"]
+    assert plain.read_frame()[1] == b"n2"
 
 
 def test_a_server_that_stops_as_an_island_says_what_is_lost(start, redis, talk):
@@ -306,21 +315,35 @@ def test_a_server_that_dies_as_an_island_harms_nobody(start, redis, way, talk):
     assert [text for _, _, text in history_at(talk, near)] == ["a1"]
 
 
-def test_without_the_policy_messages_fail_and_rooms_cannot_be_entered(start_chatd, redis, talk, raw):
+def test_without_the_policy_messages_fail_and_rooms_cannot_be_entered(
+    start_chatd, redis, talk, raw, stomp_client, websocket  # noqa: F811
+):
     server = start_chatd("--cluster", redis.url, "--cluster-policy", "hold")
     ann = talk(server)
+    stomp = stomp_client(server)
+    stomp.subscribe("/topic/dev", id="0", headers={"receipt": "subscribed"})
+    assert stomp.listener.receipt() == "subscribed"
+    stomp.subscribe("/user/queue/errors", id="e")
+    plain = websocket(server, "/chat?room=dev")
     redis.kill()
     wait_until(lambda: not ready(server))
     began_s = time.monotonic()
     ref = ann.request("send", room="dev", text="lost")
     joining = ann.request("join", room="other")
+    stomp.send("/topic/dev", "lost", headers={"receipt": "sent"})
+    plain.send_text("lost")
+    assert problem(Http(server, raw).post("lost")) == (503, "unavailable")
     assert ann.answer(ref)["code"] == "unavailable"
     assert ann.answer(joining)["code"] == "unavailable"
+    assert json.loads(stomp.listener.message().body)["error"] == "unavailable"
+    assert stomp.listener.receipts.empty()
     assert time.monotonic() - began_s > 3
     assert renumberings(ann) == []
     redis.start()
     wait_until(lambda: ready(server))
     assert ann.say("again")["epoch"] == ann.welcome["epoch"]
+    assert plain.read_frame()[1] == b"again"
+    assert stomp.listener.message().body == "again"
 
 
 def test_no_server_starts_without_redis(start_program, redis):
