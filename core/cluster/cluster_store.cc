@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::int64_t kMaxCommandBytes = 8 << 20;
 
+FarListPtr failed_list(Status status) {
+  auto list = std::make_shared<FarList>();
+  list->status = std::move(status);
+  return list;
+}
+
 }  // namespace
 
 ClusterStore::ClusterStore(ClusterSettings settings)
@@ -117,17 +123,13 @@ void ClusterStore::list(const std::string& room, std::int64_t within_ms, FarList
   step.kind = Step::Kind::list;
   step.room = room;
   step.within_ms = within_ms;
-  step.listed = std::move(done);
-  (void)push(std::move(step), kStepBytes);  // when the server stops, nobody is answered
+  step.listed = done;
+  if (Status status = push(std::move(step), kStepBytes); !status.ok()) done(failed_list(std::move(status)));
 }
 
 FarListPtr ClusterStore::list_now(const std::string& room, std::int64_t within_ms) {
-  const auto failed = [](Error code, std::string detail) {
-    auto list = std::make_shared<FarList>();
-    list->status = {code, std::move(detail)};
-    return list;
-  };
-  if (std::this_thread::get_id() == thread_.get_id()) return failed(Error::wrong_thread, "in a callback of the cluster");
+  if (std::this_thread::get_id() == thread_.get_id())
+    return failed_list({Error::wrong_thread, "in a callback of the cluster"});
   // As in read_now().
   struct Answer {
     std::mutex mutex;
@@ -144,7 +146,7 @@ FarListPtr ClusterStore::list_now(const std::string& room, std::int64_t within_m
   std::unique_lock lock(answer->mutex);
   const bool came = answer->came.wait_for(lock, std::chrono::milliseconds(within_ms + kLateMs),
                                           [&] { return answer->list != nullptr; });
-  return came ? answer->list : failed(Error::stopped, "the server is stopping");
+  return came ? answer->list : failed_list({Error::timed_out, "no answer"});
 }
 
 // A room has one such step at a time.

@@ -92,7 +92,18 @@ class ClusterStore final : public RoomStore {
 
   // What the worker has to do.
   struct Step {
-    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value, people, command, list };
+    enum class Kind : std::uint8_t {
+      submit,
+      log_opened,
+      log_closed,
+      close,
+      read,
+      notice,
+      keep_value,
+      people,
+      command,
+      list
+    };
     Kind kind = Kind::submit;
     std::string room = {};
     Submission submission = {};

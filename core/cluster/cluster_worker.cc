@@ -182,21 +182,39 @@ void ClusterWorker::beat() {
 void ClusterWorker::on_beat(bool first) {
   counters.servers.store(membership_.servers(), std::memory_order_relaxed);
   if (hub_ != nullptr) surely([&] { people_.take_servers(membership_.ids()); });
+  note_others();
+  if (first) {
+    for (const auto& shard : shards_.all()) {
+      if (shard->is_up() && !shard->is_open()) shard->open();
+    }
+    tell_servers("n" + settings.id + " " + text_of(std::uint64_t{membership_.number()}));
+    note_state();
+    look_after_rooms();
+  }
+  settle();
+  agree_on_secret();
+}
+
+void ClusterWorker::note_others() {
   std::array<bool, kMaxNode + 1> others{};
   for (const std::uint32_t number : membership_.numbers()) {
     if (number <= kMaxNode) others[number] = number != membership_.number();
   }
   std::ranges::copy(others, store_.others_.begin());
-  if (first) {
-    for (const auto& shard : shards_.all()) {
-      if (shard->is_up() && !shard->is_open()) shard->open();
-    }
-    note_state();
-    look_after_rooms();
-    tell_servers("n" + settings.id);
+}
+
+// Another server has got its number: it can be told something at once.
+void ClusterWorker::greet(std::string_view text) {
+  const std::string id(take_word(text));
+  const auto number = number_in<std::uint32_t>(text);
+  if (id == settings.id) return;
+  if (id.empty() || !number) {
+    dropped();
+    return;
   }
-  settle();
-  agree_on_secret();
+  surely([&] { membership_.greet(id, *number); });
+  note_others();
+  membership_.beat_soon();
 }
 
 // Again and again: Redis may have lost it, or somebody has changed it.
@@ -267,7 +285,7 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
   if (kind == 'a' && channel == own_channel_) {
     surely([&] { lists_.take_answer(text); });
   } else if (kind == 'n' && room == nullptr) {
-    if (text != settings.id) membership_.beat_soon();
+    greet(text);
   } else if (kind == 'p' && room != nullptr) {
     people_.take_notice(room->name, text);
   } else if (kind == 'q' && room == nullptr) {

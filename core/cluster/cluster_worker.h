@@ -60,6 +60,8 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void note_state();
   void beat();
   void on_beat(bool first);
+  void note_others();
+  void greet(std::string_view text);
   void settle();
   void agree_on_secret();
   void note_trouble(Status status);

@@ -157,7 +157,8 @@ void FarLists::list(const std::string& room, std::int64_t within_ms, FarListDone
     }
   } else {
     if (lists_.size() >= kMaxLists) {
-      std::erase_if(lists_, [&](const auto& one) { return !one.second->asking && one.second->used_until_ms <= now_ms; });
+      std::erase_if(lists_,
+                    [&](const auto& one) { return !one.second->asking && one.second->used_until_ms <= now_ms; });
     }
     if (lists_.size() >= kMaxLists) {
       List alone;

@@ -68,10 +68,10 @@ class FarLists {
   // Nobody will answer any more.
   void stop();
 
-  static constexpr std::size_t kMaxLists = 1'000;           // that are under way or used again
-  static constexpr std::size_t kMaxAllBytes = 32 << 20;     // of what other servers have said
-  static constexpr std::size_t kMaxAnswerBytes = 1 << 20;   // of an answer of this server
-  static constexpr std::int64_t kFewMs = 100;               // so long a short list of other servers is used again
+  static constexpr std::size_t kMaxLists = 1'000;          // that are under way or used again
+  static constexpr std::size_t kMaxAllBytes = 32 << 20;    // of what other servers have said
+  static constexpr std::size_t kMaxAnswerBytes = 1 << 20;  // of an answer of this server
+  static constexpr std::int64_t kFewMs = 100;              // so long a short list of other servers is used again
   static constexpr std::size_t kMaxEntries = Hub::kMaxListed;
 
  private:

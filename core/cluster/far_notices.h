@@ -5,6 +5,7 @@
 //   "k" ID CLIENT RANK SIZE USER REASON           out of the room
 //   "d" ID CLIENT SIZE ROOM MESSAGE               to one client, on the channel of its server
 //   "e" ID CLIENT WHOLE REASON                    ends a client, WHOLE 1: its connection; on the same channel
+//   "n" ID NUMBER                                 has this number now; only the worker reads it
 //
 // ID is the server that tells it.
 #pragma once
@@ -19,9 +20,7 @@
 
 namespace chat::cluster {
 
-inline bool is_far_notice(char kind) {
-  return kind == 'x' || kind == 'u' || kind == 'k' || kind == 'd' || kind == 'e';
-}
+inline bool is_far_notice(char kind) { return kind == 'x' || kind == 'u' || kind == 'k' || kind == 'd' || kind == 'e'; }
 
 std::string write_far_notice(const FarNotice& notice, const std::string& server_id);
 

@@ -10,6 +10,12 @@
 
 namespace chat::cluster {
 
+namespace {
+
+constexpr int kListsAfterGreeting = 3;  // one may be on its way when a greeting comes
+
+}  // namespace
+
 std::string nodes_key(const ClusterSettings& settings) { return settings.prefix + "{nodes}"; }
 
 Membership::Membership(const ClusterSettings& settings, User user)
@@ -69,6 +75,11 @@ void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const Se
       servers_.emplace_back().id = take_word(text);
     }
   }
+  for (auto next = greetings_.begin(); next != greetings_.end();) {
+    const auto greeting = next++;
+    const bool listed = std::ranges::find(numbers_, greeting->first) != numbers_.end();
+    if (listed || --greeting->second.lists_left == 0) greetings_.erase(greeting);
+  }
   had_lease_ = true;
   user_.on_beat(!std::exchange(claimed_, true));
 }
@@ -83,7 +94,19 @@ std::string Membership::id_of(std::uint32_t number) const {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     if (numbers_[i] == number) return servers_[i].id;
   }
-  return {};
+  const auto greeting = greetings_.find(number);
+  return greeting != greetings_.end() ? greeting->second.id : std::string();
+}
+
+std::vector<std::uint32_t> Membership::numbers() const {
+  std::vector<std::uint32_t> numbers = numbers_;
+  for (const auto& [number, greeting] : greetings_) numbers.push_back(number);
+  return numbers;
+}
+
+void Membership::greet(std::string id, std::uint32_t number) {
+  if (number == 0 || number > kMaxNode || number == number_) return;
+  greetings_[number] = {std::move(id), kListsAfterGreeting};
 }
 
 bool Membership::all_handed_over(std::string_view assignment) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +44,10 @@ class Membership {
   std::vector<std::string> ids() const;
   // The id of the server with this number; empty: none has it.
   std::string id_of(std::uint32_t number) const;
-  // The numbers of all servers with a lease, in the order of ids().
-  const std::vector<std::uint32_t>& numbers() const { return numbers_; }
+  // The numbers of all servers with a lease, and of those that have greeted.
+  std::vector<std::uint32_t> numbers() const;
+  // A server that has just got this number says so: until it is listed, it counts for id_of() and numbers().
+  void greet(std::string id, std::uint32_t number);
   // Whether all servers have handed over all that they know; see RedisShard::assignment().
   bool all_handed_over(std::string_view assignment) const;
 
@@ -63,6 +66,11 @@ class Membership {
   std::int64_t next_beat_ms_ = 0;
   std::vector<ServerAbout> servers_;
   std::vector<std::uint32_t> numbers_;  // of servers_
+  struct Greeting {
+    std::string id;
+    int lists_left;  // that may lack it
+  };
+  std::map<std::uint32_t, Greeting> greetings_;
 };
 
 }  // namespace chat::cluster

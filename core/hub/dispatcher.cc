@@ -565,7 +565,8 @@ Outcome Dispatcher::perform(Call& call, ReportCommand& command) {
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {
   if (const auto id = list_all(call, {})) return Suspended{std::move(command), *id};
-  return RoomsReply{std::move(command.ref), call.list ? call.list->rooms : hub_.list_rooms(call.now)};
+  const bool spans_servers = call.list && call.list->rooms;
+  return RoomsReply{std::move(command.ref), spans_servers ? call.list->rooms : hub_.list_rooms(call.now)};
 }
 
 Outcome Dispatcher::perform(Call&, PingCommand& command) { return PongReply{std::move(command.ref)}; }

@@ -71,6 +71,11 @@ static int no_person(const chat_person *person, void *user) {
   (void)person, (void)user;
   return never();
 }
+
+static int no_member(const chat_cluster_member *member, void *user) {
+  (void)member, (void)user;
+  return never();
+}
 static int no_room(const chat_room *room, void *user) {
   (void)room, (void)user;
   return never();
@@ -108,6 +113,8 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_ban_user(NULL, "u", "lobby", 1, NULL));
   NO_SERVER(chat_close_room(NULL, "lobby", NULL));
   NO_SERVER(chat_presence(NULL, "lobby", no_person, NULL));
+  NO_SERVER(chat_cluster_members(NULL, "lobby", 1, no_member, NULL));
+  NO_SERVER(chat_cluster_rooms(NULL, 1, no_room, NULL));
   NO_SERVER(chat_set_state(NULL, guest, "1"));
   NO_SERVER(chat_seen(NULL, "lobby", "u", &seq));
   NO_SERVER(chat_set_seen(NULL, "lobby", "u", 1));
@@ -179,6 +186,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_ban_user(server, "u", bad[i], 1, NULL));
     BAD_ROOM(chat_close_room(server, bad[i], NULL));
     BAD_ROOM(chat_presence(server, bad[i], no_person, NULL));
+    BAD_ROOM(chat_cluster_members(server, bad[i], 1, no_member, NULL));
     BAD_ROOM(chat_room_set_presence(server, bad[i], CHAT_PRESENCE_FULL));
     BAD_ROOM(chat_members(server, bad[i], no_client, NULL));
     BAD_ROOM(chat_history(server, bad[i], 0, 0, no_message, NULL));
@@ -194,6 +202,7 @@ static void a_room_name_is_needed(void **state) {
   NULL_ROOM(chat_ban_user(server, "u", NULL, 1, NULL));
   NULL_ROOM(chat_close_room(server, NULL, NULL));
   NULL_ROOM(chat_presence(server, NULL, no_person, NULL));
+  NULL_ROOM(chat_cluster_members(server, NULL, 1, no_member, NULL));
   NULL_ROOM(chat_room_set_presence(server, NULL, CHAT_PRESENCE_FULL));
   NULL_ROOM(chat_history(server, NULL, 0, 0, no_message, NULL));
   NULL_ROOM(chat_history_between(server, NULL, 0, 0, 0, no_message, NULL));
@@ -492,6 +501,10 @@ static void visitors_are_needed(void **state) {
   assert_error_about(chat_members(server, NULL, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_presence(server, "lobby", NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_rooms(server, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_cluster_members(server, "lobby", 1, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_cluster_rooms(server, 1, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_cluster_rooms(server, 0, no_room, NULL), ERROR_INVALID_ARGUMENT, "timeout_ms");
+  assert_error_about(chat_cluster_rooms(server, 60001, no_room, NULL), ERROR_INVALID_ARGUMENT, "timeout_ms");
   assert_error_about(chat_history(server, "lobby", 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history_between(server, "lobby", 0, 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history_around(server, "lobby", 1, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");

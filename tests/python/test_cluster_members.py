@@ -1,5 +1,6 @@
 """Lists of members and rooms that span the servers of a cluster, calls for clients of other servers, and what fails."""
 
+import contextlib
 import json
 import queue
 import signal
@@ -20,7 +21,7 @@ LATE_S = 0.9  # Whoever waits for a server that does not answer has waited so lo
 @pytest.fixture
 def users(tmp_path):
     path = tmp_path / "users"
-    path.write_text("token-of-ann ann owner\ntoken-of-bob bob\ntoken-of-eve eve\n")
+    path.write_text("the-token-of-ann ann owner\nthe-token-of-bob bob\nthe-token-of-eve eve\n")
     return path
 
 
@@ -77,7 +78,7 @@ def wait_for_names(talker, *wanted):
 
 def test_members_of_all_servers_are_listed(start, talk, raw):
     first, second, third = start(), start(), start()
-    ann, bob = talk(first, token="token-of-ann"), talk(second, token="token-of-bob")
+    ann, bob = talk(first, token="the-token-of-ann"), talk(second, token="the-token-of-bob")
     guest = talk(second)
     answer = members(ann)
     assert "complete" not in answer
@@ -120,7 +121,7 @@ def test_the_application_lists_all_servers(embed, start, talk):
             asked.put(type(error))
 
     first, second, chatd = embed({"on_published": published}), embed(), start()
-    ann, bob = talk(chatd, token="token-of-ann"), talk(second)
+    ann, bob = talk(chatd, token="the-token-of-ann"), talk(second)
     here = talk(first)
     found = first.cluster_members("dev")
     assert found.complete and found.reason == ""
@@ -155,7 +156,7 @@ def test_without_a_cluster_the_lists_are_those_of_the_server(talk):
 
 def test_a_killed_server_is_not_missed(start, talk):
     first, second, third = start(), start(), start()
-    ann, bob, eve = talk(first, token="token-of-ann"), talk(second, token="token-of-bob"), talk(third, token="token-of-eve")
+    ann, bob, eve = talk(first, token="the-token-of-ann"), talk(second, token="the-token-of-bob"), talk(third, token="the-token-of-eve")
     wait_for_names(ann, "ann", "bob", "eve")
     kill(second)
     wait_for_names(ann, "ann", "eve")
@@ -165,7 +166,7 @@ def test_a_killed_server_is_not_missed(start, talk):
 
 def test_a_server_that_stands_still_is_missed_in_time(start, talk):
     first, second, third = start(), start(), start()
-    ann, bob, eve = talk(first, token="token-of-ann"), talk(second, token="token-of-bob"), talk(third, token="token-of-eve")
+    ann, bob, eve = talk(first, token="the-token-of-ann"), talk(second, token="the-token-of-bob"), talk(third, token="the-token-of-eve")
     wait_for_names(ann, "ann", "bob", "eve")
     time.sleep(0.2)  # On purpose: what was said before may be used again for 100 ms.
     second.signal(signal.SIGSTOP)
@@ -175,10 +176,10 @@ def test_a_server_that_stands_still_is_missed_in_time(start, talk):
         took_s = time.monotonic() - began
         assert (names(answer), answer["complete"]) == (["ann", "eve"], False)
         assert took_s > LATE_S
-        assert rooms(ann)["dev"]["members"] == 2
         began = time.monotonic()
         assert members(ann)["complete"] is False  # nobody waits again within a second
-        assert time.monotonic() - began < LATE_S
+        assert time.monotonic() - began < LATE_S  # On purpose: the answer of before is used again.
+        assert rooms(ann)["dev"]["members"] == 2
     finally:
         second.signal(signal.SIGCONT)
     wait_for_names(ann, "ann", "bob", "eve")
@@ -187,16 +188,17 @@ def test_a_server_that_stands_still_is_missed_in_time(start, talk):
 
 def test_the_own_members_are_listed_without_redis(embed, start, talk, redis):
     first, second = start(), embed()
-    ann, bob = talk(first, token="token-of-ann"), talk(second)
+    ann, bob = talk(first, token="the-token-of-ann"), talk(second)
     wait_for_names(ann, "ann", bob.welcome["name"])
     redis.kill()
     wait_until(lambda: not ready(first))
-    answer = members(ann)
-    assert (names(answer), answer["complete"]) == (["ann"], False)
+    wait_until(lambda: members(ann).get("complete") is False)
+    assert names(members(ann)) == ["ann"]
     found = second.cluster_members("dev")
     assert ([member.name for member in found.members], found.complete) == ([bob.welcome["name"]], False)
     assert found.reason
     assert second.cluster_rooms().complete is False
+    wait_until(lambda: not second.stats().cluster_up_now)
     with pytest.raises(pychat.UnavailableError):
         second.kick(int(ann.welcome["id"]))
     redis.start()
@@ -206,7 +208,7 @@ def test_the_own_members_are_listed_without_redis(embed, start, talk, redis):
 
 def test_a_redis_that_freezes_while_servers_are_asked_delays_nobody_long(start, talk, redis):
     first, second = start(), start()
-    ann, _ = talk(first, token="token-of-ann"), talk(second)
+    ann, _ = talk(first, token="the-token-of-ann"), talk(second)
     members(ann)
     time.sleep(0.2)  # On purpose: what was said before may be used again for 100 ms.
     redis.freeze()
@@ -250,7 +252,7 @@ def test_a_long_list_is_shared(embed, talk):
 
 def test_hostile_texts_on_the_channels_change_nothing(start, talk, redis):
     first, second = start(), start()
-    ann, bob = talk(first, token="token-of-ann"), talk(second, token="token-of-bob")
+    ann, bob = talk(first, token="the-token-of-ann"), talk(second, token="the-token-of-bob")
     wait_for_names(ann, "ann", "bob")
     channels = redis.cli("PUBSUB", "CHANNELS").splitlines()
     assert len(channels) >= 4
@@ -258,7 +260,7 @@ def test_hostile_texts_on_the_channels_change_nothing(start, talk, redis):
     texts = ["l", "l 1 3 dev", "lghost 1 3 dev", "lghost x 3 dev", "lghost 1 999 dev", "lghost 1 3 a/b", "lghost 1 0 ",
              "a", "aghost 1 1 1 ", f"aghost 1 1 1 {id} 0 1 5 Ghost0 ", f"aghost 2 1 1 {id} 9 9 5 Ghost0 ", "aghost 99999999999999999999 1 1 ",
              "e", "eghost 0 1 x", f"eghost {id}0000 1 x", f"eghost {id} 1 " + "r" * 124, "d", f"dghost {id}", f"dghost {id} 3 a/bx",
-             f"dghost {id} 0 garbage", "n", "nghost", "k", f"kghost {id} 3 0 " + "r" * 501]  # fmt: skip
+             f"dghost {id} 0 garbage", "n", "nghost", "nghost x", "nghost 99999", "nghost 0", "k", f"kghost {id} 3 0 " + "r" * 501]  # fmt: skip
     for channel in channels:
         for text in texts:
             redis.command("PUBLISH", channel, text)
@@ -281,13 +283,14 @@ def test_clients_of_every_protocol_are_reached_from_another_server(embed, start,
 
     def find(fits):
         def found():
-            return next((member for member in first.cluster_members("dev").members if fits(member)), None)
+            with contextlib.suppress(pychat.NoSuchRoomError):
+                return next((member for member in first.cluster_members("dev").members if fits(member)), None)
 
         wait_until(found)
         return found()
 
     # chat.v1
-    ann = talk(second, token="token-of-ann")
+    ann = talk(second, token="the-token-of-ann")
     first.send(int(ann.welcome["id"]), "only you")
     assert ann.wait(lambda event: event.get("text") == "only you")["room"] == "dev"
     first.kick(int(ann.welcome["id"]), "enough")
@@ -337,14 +340,16 @@ def test_an_id_that_no_server_can_have_is_refused_at_once(embed, start, talk):
             with pytest.raises(pychat.NoSuchClientError):
                 call(id)
     first.kick(number << 43 | 999_999)  # the other server may have had it
-    for call in (lambda id: first.join(id, "x"), lambda id: first.ban(id, "dev", 1000), first.client_info):
+    calls = [first.client_info]
+    calls += [lambda id: first.join(id, "x"), lambda id: first.ban(id, "dev", 1), lambda id: first.set_state(id, 1)]
+    for call in calls:
         with pytest.raises(pychat.NoSuchClientError):
             call(int(bob.welcome["id"]))
 
 
 def test_a_moderator_kicks_a_guest_of_another_server(start, talk):
     first, second = start(), start()
-    ann, guest = talk(first, token="token-of-ann"), talk(second)
+    ann, guest = talk(first, token="the-token-of-ann"), talk(second)
     ref = ann.request("moderate", room="dev", action="kick", client=guest.welcome["id"], reason="enough")
     assert ann.answer(ref)["type"] == "moderated"
     assert guest.wait(lambda event: event["type"] == "left")["reason"] == "enough"

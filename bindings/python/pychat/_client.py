@@ -248,7 +248,10 @@ class ServerCalls:
         room: Optional[str] = None,
         attributes: Optional[Mapping[str, str]] = None,
     ) -> None:
-        """Sends a message to one client, independent of rooms; `room` is only a label. It is neither numbered nor kept."""
+        """Sends a message to one client, independent of rooms; `room` is only a label. It is neither numbered nor kept.
+
+        In a cluster the client may be at another server, and the message is passed on as kick() is.
+        """
         self._core.send(self._id(client), args, event, room, attributes)
 
     def send_user(
@@ -301,13 +304,18 @@ class ServerCalls:
         self._core.set_state(self._id(client), state_json)
 
     def kick(self, client: ClientOrId, reason: Optional[str] = None) -> None:
-        """Sends what is in the client's outbox, then disconnects it with close code 1008."""
+        """Sends what is in the client's outbox, then disconnects it with close code 1008.
+
+        In a cluster the client may be at another server. Then this is passed on, without waiting, and nobody tells whether the
+        client was there. Raises NoSuchClientError if no server has clients with such an id.
+        """
         self._core.kick(self._id(client), reason)
 
     def close_connection(self, client: ClientOrId, reason: Optional[str] = None) -> None:
         """Sends what is in the outbox, then closes the client's connection and so disconnects all clients on it.
 
         In Socket.IO, these are the client's namespaces. In other protocols a connection has one client, and this is kick().
+        In a cluster it is passed on as kick() is.
         """
         self._core.close_connection(self._id(client), reason)
 
@@ -398,11 +406,11 @@ class ServerCalls:
         """The members of a room at all servers of the cluster. Waits at most so many seconds for the other servers, and tells
         whether all have answered. Raises NoSuchRoomError if no server has the room, and WrongThreadError in a callback that the
         server waits for. In asyncio: `await asyncio.to_thread(server.cluster_members, room)`."""
-        return self._core.cluster_members(room, round(timeout * 1000))
+        return self._core.cluster_members(room, milliseconds(timeout))
 
     def cluster_rooms(self, timeout: float = 1.0) -> ClusterRooms:
         """The rooms of all servers of the cluster, with the numbers of their members there. Waits as cluster_members() does."""
-        return self._core.cluster_rooms(round(timeout * 1000))
+        return self._core.cluster_rooms(milliseconds(timeout))
 
     def presence(self, room: str) -> List[Person]:
         """The people who are present in a room. Raises ForbiddenError if the presence of the room is off."""

@@ -154,11 +154,7 @@ struct MemberCopy {
 };
 
 MemberCopy copy_member(const chat_cluster_member& member) {
-  return {member.name,
-          member.user_id,
-          member.id,
-          static_cast<int>(member.role),
-          static_cast<int>(member.protocol),
+  return {member.name,  member.user_id, member.id, static_cast<int>(member.role), static_cast<int>(member.protocol),
           member.server};
 }
 

@@ -1415,7 +1415,7 @@ CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, v
 /* A member of a room, at any server of a cluster: what the servers tell each other of their clients. */
 typedef struct chat_cluster_member {
   size_t struct_size;
-  chat_client_id id;
+  chat_client_id id;      /* has the number of its server in it */
   const char *name;       /* the display name */
   const char *user_id;    /* "": a guest */
   chat_role role;         /* in this room */

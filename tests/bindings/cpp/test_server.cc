@@ -282,6 +282,16 @@ void who_is_there_is_told(void**) {
     std::string seen;
     SUCCEEDED(server.presence("lobby", [&](const chat::PersonView& person) { seen += person.name(); }));
     assert_string_equal(seen.c_str(), "guest-1");
+    seen.clear();
+    SUCCEEDED(server.cluster_members("lobby", [&](const chat::ClusterMemberView& member) {
+      seen += std::string(member.name()) + " " + std::to_string(member.id());
+      assert_true(member.user_id().empty() && member.role() == CHAT_ROLE_GUEST && member.server() == 0);
+      assert_int_equal(member.protocol(), CHAT_PROTOCOL_CHAT_V1);
+    }));
+    assert_string_equal(seen.c_str(), "guest-1 1");
+    SUCCEEDED(server.cluster_rooms([&](const chat::RoomView& room) { seen = room.name(); }));
+    assert_string_equal(seen.c_str(), "lobby");
+    FAILED_WITH(server.cluster_members("nowhere", [](const chat::ClusterMemberView&) {}), ERROR_NO_SUCH_ROOM);
     SUCCEEDED(server.set_state(1, ""));
     expect_line("lobby1;; /1/guest-1/");
   }

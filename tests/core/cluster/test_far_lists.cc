@@ -327,7 +327,13 @@ void texts_that_no_server_writes_are_dropped(void**) {
   s.one.hear();
   const std::string id = std::to_string(make_client_id(2, 7));
   const Names texts = {
-      "a", "a ", "a 1", "aserver2", "aserver2 x 1 1 ", "aserver2 2 1 1 ", "aserver1 1 1 1 ",
+      "a",
+      "a ",
+      "a 1",
+      "aserver2",
+      "aserver2 x 1 1 ",
+      "aserver2 2 1 1 ",
+      "aserver1 1 1 1 ",
       std::string("a") + std::string(65, 'i') + " 1 1 1 ",
       "aserver2 1 1 1 " + id,
       "aserver2 1 1 1 " + id + " 0 1 5 Ann",
@@ -337,12 +343,21 @@ void texts_that_no_server_writes_are_dropped(void**) {
       "aserver2 1 1 1 0 0 1 3 Ann0 ",
       "aserver2 1 1 1 99999999999999999 0 1 3 Ann0 ",
       "aserver2 1 1 1 " + id + " 0 1 0 0 ",
-      "aserver2 1 1 1 " + id + " 0 1 2 \xff\xfe" "0 ",
+      "aserver2 1 1 1 " + id +
+          " 0 1 2 \xff\xfe"
+          "0 ",
       "aserver2 1 1 1 " + id + " 0 1 2 \x01x0 ",
       "aserver2 1 1 1 " + id + " 0 1 129 " + std::string(129, 'n') + "0 ",
       "aserver2 1 1 1 " + id + " 0 1 18446744073709551615 x0 ",
-      "l", "l ", "lserver2", "lserver2 1", "lserver2 x 3 dev", "lserver2 1 9 dev", "lserver2 1 3 devx",
-      "lserver2 1 3 a/b", "l 1 3 dev",
+      "l",
+      "l ",
+      "lserver2",
+      "lserver2 1",
+      "lserver2 x 3 dev",
+      "lserver2 1 9 dev",
+      "lserver2 1 3 devx",
+      "lserver2 1 3 a/b",
+      "l 1 3 dev",
   };
   int expected = 0;
   for (const std::string& text : texts) {
@@ -418,11 +433,13 @@ void a_client_of_another_server_is_told_and_closed(void**) {
   assert_status(first.hub->close_far(7, "x", false), Error::no_such_client);
   assert_status(first.hub->close_far(make_client_id(1, 7), "x", false), Error::no_such_client);
   assert_status(first.hub->close_far(make_client_id(3, 7), "x", false), Error::no_such_client);
-  assert_status(first.hub->send_far(bob->id(), [] {
-    MessageDraft bad = draft("", "x");
-    bad.event = "connect";
-    return bad;
-  }()), Error::invalid_event);
+  assert_status(first.hub->send_far(bob->id(),
+                                    [] {
+                                      MessageDraft bad = draft("", "x");
+                                      bad.event = "connect";
+                                      return bad;
+                                    }()),
+                Error::invalid_event);
   assert_true(first_store.told.empty());
 
   assert_ok(first.hub->send_far(bob->id(), draft("", "only you")));
@@ -458,8 +475,9 @@ void a_client_of_another_server_is_told_and_closed(void**) {
 void notices_for_a_client_that_no_server_writes_are_refused(void**) {
   const std::string long_reason(124, 'r');
   const std::vector<std::pair<char, std::string>> texts = {
-      {'e', ""}, {'e', "0 1 x"}, {'e', "x 1 x"}, {'e', "7 1 " + long_reason}, {'e', "7 0 \xff"}, {'d', "7"},
-      {'d', "7 3 dev"}, {'d', "7 9 dev"}, {'d', "7 3 a/bgarbage"}, {'d', "0 0 "}, {'u', "3 bob3 a/b"}, {'d', "7 0 garbage"},
+      {'e', ""},           {'e', "0 1 x"},       {'e', "x 1 x"},   {'e', "7 1 " + long_reason}, {'e', "7 0 \xff"},
+      {'d', "7"},          {'d', "7 3 dev"},     {'d', "7 9 dev"}, {'d', "7 3 a/bgarbage"},     {'d', "0 0 "},
+      {'u', "3 bob3 a/b"}, {'d', "7 0 garbage"},
   };
   for (const auto& [kind, text] : texts) assert_false(cluster::read_far_notice(kind, text, {}).has_value());
   assert_false(cluster::read_far_notice('e', "7 1 x", "dev").has_value());  // on the channel of a room

@@ -157,7 +157,7 @@ class ServerRef {
         },
         room, user_id, reaction);
   }
-  // chat_send(): to one client.
+  // chat_send(): to one client. In a cluster it is passed on to a client of another server, without an answer.
   Result<void> send(chat_client_id client, const Message& message) const {
     return detail::RawMessage(message).call([&](const chat_message* raw) { return chat_send(handle_, client, raw); });
   }
@@ -223,11 +223,11 @@ class ServerRef {
     return with(client,
                 detail::call([&](const char* text) { return chat_find_client(handle_, text, &client); }, socket_id));
   }
-  // chat_kick()
+  // chat_kick(): in a cluster it is passed on to the server of the client, without an answer.
   Result<void> kick(chat_client_id client, std::string_view reason = "") const {
     return detail::call([&](const char* text) { return chat_kick(handle_, client, text); }, reason);
   }
-  // chat_close_connection(): disconnects all clients of its connection.
+  // chat_close_connection(): disconnects all clients of its connection. In a cluster it is passed on as kick() is.
   Result<void> close_connection(chat_client_id client, std::string_view reason = "") const {
     return detail::call([&](const char* text) { return chat_close_connection(handle_, client, text); }, reason);
   }
