@@ -181,7 +181,11 @@ void ClusterWorker::beat() {
 
 void ClusterWorker::on_beat(bool first) {
   counters.servers.store(membership_.servers(), std::memory_order_relaxed);
-  if (hub_ != nullptr) surely([&] { people_.take_servers(membership_.ids()); });
+  surely([&] {
+    const std::vector<std::string> ids = membership_.ids();
+    heard_.keep(ids);
+    if (hub_ != nullptr) people_.take_servers(ids);
+  });
   note_others();
   if (first) {
     for (const auto& shard : shards_.all()) {
@@ -270,7 +274,8 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
   text.remove_prefix(1);
   SharedRoom* room = nullptr;
   if (channel == own_channel_ || channel == all_channel_) {
-    if (&shard != shards_.any_open()) return;  // each node of a Redis Cluster passes it on
+    // Each node of a Redis Cluster passes it on. Far notices have numbers, so the first one counts, whichever it is from.
+    if (!is_far_notice(kind) && &shard != shards_.any_open()) return;
   } else {
     const auto found = by_channel_.find(std::string(channel));
     if (found == by_channel_.end()) return;
@@ -291,10 +296,22 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
   } else if (kind == 'q' && room == nullptr) {
     surely([&] { people_.take_goodbye(text); });
   } else if (is_far_notice(kind)) {
-    if (take_word(text) != settings.id) hear(kind, text, room);
+    const std::string_view origin = take_word(text);
+    bool is_new = false;
+    surely([&] { is_new = is_news(origin); });
+    if (is_new) hear(kind, text, room);
   } else if (room != nullptr) {
     room->on_notice(kind, text);
   }
+}
+
+// The first word of a notice: the server, a dot, and its number there.
+bool ClusterWorker::is_news(std::string_view origin) {
+  const std::size_t dot = origin.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  const auto number = number_in<std::uint64_t>(origin.substr(dot + 1));
+  origin = origin.substr(0, dot);
+  return number && origin != settings.id && heard_.is_new(origin, *number);
 }
 
 // Of another server. room: nullptr: for everyone.
@@ -392,7 +409,7 @@ void ClusterWorker::send(const Step& step) {
 }
 
 void ClusterWorker::tell(const FarNotice& notice) {
-  const std::string text = write_far_notice(notice, settings.id);
+  std::string text = write_far_notice(notice, settings.id + "." + text_of(++told_));
   std::string channel;
   if (is_for_server(notice)) {
     const std::string id = membership_.id_of(node_of(notice.client));
@@ -400,9 +417,10 @@ void ClusterWorker::tell(const FarNotice& notice) {
   } else {
     channel = channel_of_room(channel_room(notice));
   }
-  RedisShard* const shard = shards_.any_open();
-  if (channel.empty() || shard == nullptr || !shard->publish(channel, text).ok()) {
+  if (channel.empty()) {
     ClusterCounters::add(counters.dropped);
+  } else {
+    pass_on(std::move(channel), std::move(text), nullptr);
   }
 }
 
@@ -411,6 +429,18 @@ std::string ClusterWorker::channel_of_room(const std::string& room) const {
   if (room.empty()) return all_channel_;
   const auto found = rooms_.find(room);
   return found != rooms_.end() ? found->second->keys.channel : RoomKeys(room, settings.prefix).channel;
+}
+
+// When the node of a Redis Cluster is lost before it has answered, another one passes the notice on: nobody takes it twice.
+void ClusterWorker::pass_on(std::string channel, std::string text, const RedisShard* lost) {
+  RedisShard* const shard = shards_.any_open(lost);
+  redis::ReplyHandler done;
+  if (shards_.all().size() > 1) {
+    done = [this, channel, text, shard](redis::Reply&& reply) {
+      if (!reply.answered() && stop_ms_ == 0) surely([&] { pass_on(channel, text, shard); });
+    };
+  }
+  if (shard == nullptr || !shard->publish(channel, text, done).ok()) ClusterCounters::add(counters.dropped);
 }
 
 // Rooms -------------------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@
 #include "cluster/cluster_store.h"
 #include "cluster/far_lists.h"
 #include "cluster/membership.h"
+#include "cluster/notice_filter.h"
 #include "cluster/redis_shard.h"
 #include "cluster/room_host.h"
 #include "cluster/shards.h"
@@ -73,6 +74,8 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void tell(const FarNotice& notice);
   std::string channel_of_room(const std::string& room) const;
   std::string channel_of_server(const std::string& id) const { return settings.prefix + "n:" + id; }
+  void pass_on(std::string channel, std::string text, const RedisShard* lost);
+  bool is_news(std::string_view origin);
   void hear(char kind, std::string_view text, SharedRoom* room);
 
   // Rooms
@@ -136,6 +139,8 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   bool refused_secret_ = false;  // what it had was none
   std::int64_t last_tick_ms_ = 0;
   std::uint64_t tokens_ = 0;
+  std::uint64_t told_ = 0;  // notices
+  NoticeFilter heard_;
   std::int64_t stop_ms_ = 0;  // not 0: the time at which the worker ends
 
   std::unordered_map<std::string, SharedRoomPtr> rooms_;

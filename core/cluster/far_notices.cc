@@ -31,9 +31,9 @@ bool is_label(const std::string& room) { return room.empty() || check_room_name(
 
 }  // namespace
 
-std::string write_far_notice(const FarNotice& notice, const std::string& server_id) {
+std::string write_far_notice(const FarNotice& notice, const std::string& id) {
   std::string text(1, kind_of(notice));
-  text += server_id;
+  text += id;
   text += ' ';
   if (kicks(notice)) {
     text += text_of(notice.client) + " " + std::to_string(notice.rank) + " ";

@@ -7,7 +7,7 @@
 //   "e" ID CLIENT WHOLE REASON                    ends a client, WHOLE 1: its connection; on the same channel
 //   "n" ID NUMBER                                 has this number now; only the worker reads it
 //
-// ID is the server that tells it.
+// ID is the server that tells it, a dot, and the number of the notice there; in "n" only the server.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ namespace chat::cluster {
 
 inline bool is_far_notice(char kind) { return kind == 'x' || kind == 'u' || kind == 'k' || kind == 'd' || kind == 'e'; }
 
-std::string write_far_notice(const FarNotice& notice, const std::string& server_id);
+std::string write_far_notice(const FarNotice& notice, const std::string& id);
 
 struct HeardNotice {
   FarNotice notice;

@@ -64,6 +64,7 @@ Status RedisShard::start() {
 }
 
 void RedisShard::stop() {
+  up_ = open_ = false;
   commands_.stop();
   subscriber_.stop();
 }
@@ -280,8 +281,8 @@ Status RedisShard::send(const std::vector<std::string>& words, redis::ReplyHandl
   return status;
 }
 
-Status RedisShard::publish(std::string_view channel, std::string_view text) {
-  return command(commands_, nullptr, "PUBLISH", channel, text);
+Status RedisShard::publish(std::string_view channel, std::string_view text, const redis::ReplyHandler& done) {
+  return command(commands_, done, "PUBLISH", channel, text);
 }
 
 }  // namespace chat::cluster

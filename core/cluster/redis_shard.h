@@ -98,7 +98,7 @@ class RedisShard final : public RoomRedis {
                     redis::ReplyHandler done) override;
   void confirm(std::function<void(bool)> done) override;
   Refusal refused(const redis::Value& error) override;
-  Status publish(std::string_view channel, std::string_view text);
+  Status publish(std::string_view channel, std::string_view text, const redis::ReplyHandler& done = nullptr);
   // Any command; as run_script().
   // It does not count for is_full().
   Status send(const std::vector<std::string>& words, redis::ReplyHandler done);

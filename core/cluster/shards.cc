@@ -105,8 +105,9 @@ bool Shards::all_open() const {
                      [](const RedisShard* shard) { return shard != nullptr && shard->is_open(); });
 }
 
-RedisShard* Shards::any_open() const {
-  const auto found = std::find_if(shards_.begin(), shards_.end(), [](const auto& shard) { return shard->is_open(); });
+RedisShard* Shards::any_open(const RedisShard* except) const {
+  const auto found = std::find_if(shards_.begin(), shards_.end(),
+                                  [except](const auto& shard) { return shard->is_open() && shard.get() != except; });
   return found == shards_.end() ? nullptr : found->get();
 }
 
@@ -157,9 +158,13 @@ void Shards::take(const redis::SlotMap& map) {
   places_ = places;
   note_parts();
   user_.on_moved();
-  std::erase_if(shards_, [this](const auto& shard) {
+  const auto is_left = [this](const auto& shard) {
     return std::find(places_.begin(), places_.end(), shard.get()) == places_.end();
-  });
+  };
+  for (const auto& shard : shards_) {
+    if (is_left(shard)) shard->stop();  // tells those who wait for an answer
+  }
+  std::erase_if(shards_, is_left);
   moving_ = false;
 }
 

@@ -51,8 +51,8 @@ class Shards {
   const std::vector<std::unique_ptr<RedisShard>>& all() const { return shards_; }
   // Every part is open.
   bool all_open() const;
-  // One that is open, the same one while it is. nullptr: none.
-  RedisShard* any_open() const;
+  // One that is open, but not `except`; the same one while it is. nullptr: none.
+  RedisShard* any_open(const RedisShard* except = nullptr) const;
 
  private:
   class Nowhere;

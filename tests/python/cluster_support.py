@@ -27,6 +27,7 @@ class Redis:
         self.folder = tempfile.mkdtemp(prefix="libchat-redis-")
         self.port = 0
         self.process = None
+        self.is_frozen = False
         self.start()
 
     @staticmethod
@@ -99,9 +100,11 @@ class Redis:
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
+        self.is_frozen = True
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+        self.is_frozen = False
 
     def end(self):
         self.kill()
@@ -160,7 +163,7 @@ class RedisCluster:
         return any(line.startswith(id) for line in self._lines(node))
 
     def alive(self):
-        return [node for node in self.nodes if node.process.poll() is None]
+        return [node for node in self.nodes if node.process.poll() is None and not node.is_frozen]
 
     def is_well(self):
         """Every node says so, every living one knows who is a primary, and living replicas follow theirs."""
