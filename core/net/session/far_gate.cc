@@ -27,7 +27,7 @@ constexpr std::size_t kMaxUnheardBytes = 4 << 20;
 // After so long a server that has gone is looked for again.
 constexpr std::int64_t kGoneMs = 60'000;
 // Requests that are answered, on one loop. Above this the oldest are forgotten.
-constexpr std::size_t kMaxAnswered = 32'768;
+constexpr std::size_t kMaxAnswered = 16'384;
 constexpr std::int64_t kRequestBytes = 1'024;
 
 // The length is known now, whatever the framing was.
