@@ -1,10 +1,11 @@
 """The policy `island`: a server whose Redis is gone numbers messages itself, and adds them to the shared rooms later."""
 
 import json
+import threading
 import time
 
 import pytest
-from cluster_support import Redis, history_at, partition_of, ready, token
+from cluster_support import Redis, RedisCluster, Writer, history_at, partition_of, ready, token
 from http_support import EventStream, Http, problem
 from support import LIMIT_S, kill, wait_until
 from test_cluster_faults import metric
@@ -12,13 +13,13 @@ from test_stomp import stomp_client  # noqa: F401: a fixture
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 
-OPTIONS = ["--cluster-policy", "island", "--metrics", "/metrics", "--inbound-rate", "off"]
+OPTIONS = ["--cluster-policy", "island", "--metrics", "/metrics"]
 
 
 @pytest.fixture
 def start(start_chatd):
-    def start_it(url, *options):
-        return start_chatd("--cluster", url, *OPTIONS, *options)
+    def start_it(url, *options, rate="off"):
+        return start_chatd("--cluster", url, *OPTIONS, "--inbound-rate", rate, *options)
 
     return start_it
 
@@ -351,3 +352,65 @@ def test_no_server_starts_without_redis(start_program, redis):
     server = start_program("chatd", "--address", "127.0.0.1", "--port", "0", "--cluster", redis.url, *OPTIONS)
     assert server.process.wait(LIMIT_S) != 0
     server.expected_code = server.process.returncode
+
+
+def test_in_a_redis_cluster_the_rooms_of_a_primary_that_is_gone_are_islands(start, talk):
+    cluster = RedisCluster()
+    try:
+        server = start(cluster.url)
+        room = cluster.rooms_at_each()[0]
+        ann = talk(server, room)
+        shared = ann.say("0")["epoch"]
+        primary = cluster.primary_of(room)
+        replica = next(node for node in cluster.nodes if f"master_port:{primary.port}" in node.cli("INFO", "replication"))
+        replica.kill()
+        primary.kill()
+        alone = ann.say("1")
+        assert (alone["type"], alone["seq"]) == ("ack", 2) and alone["epoch"] != shared
+        assert islands(server) == 1
+        primary.start()
+        replica.start()
+        wait_for_the_end(server)
+        assert (ann.say("2")["epoch"], ann.say("3")["seq"]) == (shared, 4)
+        assert ann.heard("1")
+    finally:
+        cluster.end()
+
+
+def test_writers_at_islands_lose_nothing_and_double_nothing(start, redis, way, talk, tmp_path):
+    users = tmp_path / "users"
+    users.write_text("".join(f"{token(i)} user-{i}\n" for i in range(3)))
+    roads = [way() for _ in range(3)]
+    # Not more than a history holds.
+    servers = [start(road.url, "--users", users, "--history-messages", "off", rate=20) for road in roads]
+    stop = threading.Event()
+    writers = [Writer(i, servers, stop) for i in range(3)]
+    try:
+        for writer in writers:
+            writer.start()
+        for lost in ([roads[0]], [], [roads[1], roads[2]]):
+            before = [len(writer.acked) for writer in writers]
+            for road in lost:
+                road.cut()
+            if not lost:
+                redis.kill()  # and it comes back empty
+            wait_until(lambda lost=lost: sum(islands(server) for server in servers) == (len(lost) or 3))
+            wait_until(lambda: all(writer.problem or len(writer.acked) > then + 20 for writer, then in zip(writers, before)))
+            if not lost:
+                redis.start()
+            for road in lost:
+                road.mend()
+            wait_for_the_end(*servers)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join(LIMIT_S)
+    assert [writer.problem for writer in writers] == [None] * 3
+    history = history_at(talk, servers[0])
+    assert all(history_at(talk, server) == history for server in servers[1:])
+    once_in_order(history, [[text for text, _, _ in writer.acked] for writer in writers])
+    # Each message that was acknowledged in the shared room is where its sender was told.
+    places = {text: (epoch, seq) for epoch, seq, text in history}
+    for writer in writers:
+        for text, epoch, seq in writer.acked:
+            assert epoch != history[0][0] or places[text] == (epoch, seq)

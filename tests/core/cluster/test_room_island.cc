@@ -276,13 +276,14 @@ void numbers_in_messages_are_those_of_the_shared_room(void**) {
   edit.event_kind = RoomEventKind::edit;
   edit.target_seq = 9;
   f.submit(std::move(edit));
+  f.submit("last");
   f.come_back("run2", position("e", 7));
-  // What refers to a message of the island follows it in another batch.
+  // What refers to a message of the island follows it in another batch, and so does what comes after it.
   Texts sent = f.redis.answer("publish", published(20));
   assert_text(sent[4], "2");
   assert_int_equal(reply_of(sent[5], 1), 7);
   sent = f.redis.answer("publish", published(30));
-  assert_text(sent[4], "2");
+  assert_text(sent[4], "3");
   assert_int_equal(reply_of(sent[5]), 20);
   assert_int_equal(read_messages(sent[5])->at(1)->target_seq, 21);
   assert_int_equal(f.counters.dropped, 0);
