@@ -103,6 +103,7 @@ void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open)
     shard.expect(counters.servers.load(std::memory_order_relaxed));
     ClusterCounters::add(counters.losses);
   }
+  surely([this] { lists_.lost(); });
   note_state();
   note_trouble(why);
   if (was_open) log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to its rooms wait");
@@ -278,17 +279,21 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
     if (!is_far_notice(kind) && &shard != shards_.any_open()) return;
   } else {
     const auto found = by_channel_.find(std::string(channel));
-    if (found == by_channel_.end()) return;
+    if (found == by_channel_.end()) {
+      // Redis has counted this server among those that hear it.
+      if (kind == 'l') hear_list(&FarLists::take_question, text);
+      return;
+    }
     room = found->second;
     if (&room->redis() != &shard) return;  // a node that had it before passes it on, too
   }
   if (kind == 'l') {
-    surely([&] { lists_.take_question(text); });
+    hear_list(&FarLists::take_question, text);
     return;
   }
   if (hub_ == nullptr) return;
   if (kind == 'a' && channel == own_channel_) {
-    surely([&] { lists_.take_answer(text); });
+    hear_list(&FarLists::take_answer, text);
   } else if (kind == 'n' && room == nullptr) {
     greet(text);
   } else if (kind == 'p' && room != nullptr) {
@@ -312,6 +317,13 @@ bool ClusterWorker::is_news(std::string_view origin) {
   const auto number = number_in<std::uint64_t>(origin.substr(dot + 1));
   origin = origin.substr(0, dot);
   return number && origin != settings.id && heard_.is_new(origin, *number);
+}
+
+// Without memory the text is lost, and the list is incomplete: it may be long, and nobody may have asked for it.
+void ClusterWorker::hear_list(void (FarLists::*hears)(std::string_view), std::string_view text) try {
+  (lists_.*hears)(text);
+} catch (const std::bad_alloc&) {
+  dropped();
 }
 
 // Of another server. room: nullptr: for everyone.
@@ -636,7 +648,7 @@ bool ClusterWorker::publish_question(const std::string& room, const std::string&
                std::optional<std::uint64_t> servers;
                if (reply.answered()) servers = number_in<std::uint64_t>(reply.value);
                if (reply.answered() && reply.value.is_error()) (void)shard->refused(reply.value);
-               surely([&] { heard(servers); });
+               surely([&] { heard(servers, shard->is_settled()); });
              })
       .ok();
 }

@@ -76,6 +76,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   std::string channel_of_server(const std::string& id) const { return settings.prefix + "n:" + id; }
   void pass_on(std::string channel, std::string text, const RedisShard* lost);
   bool is_news(std::string_view origin);
+  void hear_list(void (FarLists::*hears)(std::string_view), std::string_view text);
   void hear(char kind, std::string_view text, SharedRoom* room);
 
   // Rooms

@@ -100,6 +100,8 @@ bool take_entries(std::string_view text, std::vector<Item>& items, bool& complet
   return true;
 }
 
+Status unreachable() { return {Error::unavailable, "the other servers cannot be reached"}; }
+
 // One room for each name. It has the newest position that a server knows.
 void merge_rooms(std::vector<RoomInfo>& rooms) {
   std::stable_sort(rooms.begin(), rooms.end(), [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
@@ -128,6 +130,8 @@ struct FarLists::List {
   // While a question is under way.
   bool asking = false;
   std::uint64_t number = 0;
+  std::int64_t asked_ms = 0;
+  bool all = false;                      // every server has heard it
   std::optional<std::uint64_t> servers;  // that have heard it, as far as it is known
   std::set<std::string> answered;        // by their ids
 
@@ -193,24 +197,25 @@ void FarLists::ask(const ListPtr& list) {
   list->rooms.clear();
   list->bytes = 0;
   list->whole.reset();
+  list->asked_ms = host_.loop_ms();
   list->asking = true;
-  const auto heard = [this, number, weak = std::weak_ptr(list)](std::optional<std::uint64_t> servers) {
+  const auto heard = [this, number, weak = std::weak_ptr(list)](std::optional<std::uint64_t> servers, bool all) {
     const ListPtr asked = weak.lock();
     if (!asked || !asked->asking || asked->number != number) return;
     if (!servers) {
-      end(*asked, {Error::unavailable, "the other servers cannot be reached"});
+      end(*asked, unreachable());
       return;
     }
     asked->servers = servers;
+    asked->all = all;
     look_after(*asked);
   };
-  if (!host_.publish_question(list->room, text, heard)) {
-    end(*list, {Error::unavailable, "the other servers cannot be reached"});
-  }
+  if (!host_.publish_question(list->room, text, heard)) end(*list, unreachable());
 }
 
 void FarLists::look_after(List& list) {
-  if (list.asking && list.servers && list.answered.size() >= *list.servers) end(list, {});
+  if (!list.asking || !list.servers || list.answered.size() < *list.servers) return;
+  end(list, list.all ? Status() : Status{Error::unavailable, "not all servers have found Redis again"});
 }
 
 void FarLists::end(List& list, Status trouble) {
@@ -231,8 +236,19 @@ void FarLists::end(List& list, Status trouble) {
   for (const Waiter& waiter : std::exchange(list.waiters, {})) surely([&] { waiter.done(result); });
 }
 
+Result<MemberListPtr> FarLists::own_members(Hub& hub, const std::string& room) {
+  const std::int64_t now_ms = host_.loop_ms();
+  const auto found = own_.find(room);
+  if (found != own_.end() && now_ms - found->second.made_ms < Hub::kListAgeMs) return found->second.members;
+  Result<MemberListPtr> made = hub.describe_members(room);
+  if (made.ok() && (*made)->items.size() > Hub::kAlwaysFresh && (found != own_.end() || own_.size() < kMaxOwn)) {
+    own_[room] = {*made, now_ms};
+  }
+  return made;
+}
+
 // This server's part, as it is now, and what the others have said.
-FarListPtr FarLists::merged(const List& list, const Status& trouble) const {
+FarListPtr FarLists::merged(const List& list, const Status& trouble) {
   auto result = std::make_shared<FarList>();
   result->status = trouble;
   Hub* const hub = host_.listed_hub();
@@ -262,7 +278,7 @@ FarListPtr FarLists::merged(const List& list, const Status& trouble) const {
   auto all = std::make_shared<MemberList>();
   bool known = list.known;
   if (hub != nullptr) {
-    if (const Result<MemberListPtr> own = hub->describe_members(list.room); own.ok()) {
+    if (const Result<MemberListPtr> own = own_members(*hub, list.room); own.ok()) {
       known = true;
       all->items = (*own)->items;
       left_out = left_out || !(*own)->complete;
@@ -313,7 +329,7 @@ void FarLists::take_question(std::string_view text) {
   if (hub != nullptr && room.empty()) {
     entries = entries_of(*hub->list_rooms(host_.now()), complete);
   } else if (hub != nullptr) {
-    if (const Result<MemberListPtr> own = hub->describe_members(room); own.ok()) {
+    if (const Result<MemberListPtr> own = own_members(*hub, room); own.ok()) {
       known = true;
       entries = entries_of(**own, complete);
     }
@@ -364,21 +380,32 @@ void FarLists::take_answer(std::string_view text) {
 void FarLists::on_timer() {
   const std::int64_t now_ms = host_.loop_ms();
   const Status late{Error::timed_out, "a server has not answered"};
+  std::erase_if(own_, [&](const auto& one) { return now_ms - one.second.made_ms >= Hub::kListAgeMs; });
   for (const auto& one : lists_) {
     List& list = *one.second;
     if (!list.asking) continue;
+    const bool over = now_ms - list.asked_ms >= kFarListMs;
     const auto due = std::stable_partition(list.waiters.begin(), list.waiters.end(),
                                            [&](const Waiter& waiter) { return waiter.until_ms > now_ms; });
-    if (due == list.waiters.begin()) {
+    if (over && due == list.waiters.begin()) {
       end(list, late);
-    } else if (due != list.waiters.end()) {
+      continue;
+    }
+    if (due != list.waiters.end()) {
       const FarListPtr partial = merged(list, late);
       const std::vector<Waiter> waiters(std::make_move_iterator(due), std::make_move_iterator(list.waiters.end()));
       list.waiters.erase(due, list.waiters.end());
       for (const Waiter& waiter : waiters) surely([&] { waiter.done(partial); });
     }
+    if (over) ask(one.second);
   }
   std::erase_if(lists_, [&](const auto& one) { return !one.second->asking && one.second->used_until_ms <= now_ms; });
+}
+
+void FarLists::lost() {
+  for (const auto& one : lists_) {
+    if (one.second->asking) end(*one.second, unreachable());
+  }
 }
 
 void FarLists::stop() {

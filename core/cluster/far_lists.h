@@ -7,6 +7,8 @@
 //   ENTRIES   of members: CLIENT ROLE PROTOCOL SIZE NAME SIZE USER
 //             of rooms: SIZE NAME SIZE EPOCH SEQ MEMBERS HISTORY PEOPLE, each number with a space behind it
 //
+// A server has a second to answer. Who would wait longer asks again then.
+//
 // ID is the server that asks or answers. One question for a list is under way at a time, and serves all who ask meanwhile. What
 // the other servers have said is used again for 100 ms, and for a second when the list has more than 100 entries. The worker's
 // thread only. It knows no connections.
@@ -42,7 +44,8 @@ class ListsHost {
   virtual Moment now() const = 0;
   // Publishes to the channel of the room, or with an empty name to that of everyone. Calls heard() once, never inside of this call,
   // with the number of servers that hear it; nullopt: that is not known. False: it cannot be published now.
-  using Heard = std::function<void(std::optional<std::uint64_t> servers)>;
+  // all: every server of the cluster can hear it, as far as this one knows.
+  using Heard = std::function<void(std::optional<std::uint64_t> servers, bool all)>;
   virtual bool publish_question(const std::string& room, const std::string& text, Heard heard) = 0;
   // To the channel of one server. False: it cannot be published now.
   virtual bool publish_answer(const std::string& server, const std::string& text) = 0;
@@ -65,6 +68,8 @@ class FarLists {
   void take_answer(std::string_view text);
 
   void on_timer();
+  // Redis is gone: who waits is answered.
+  void lost();
   // Nobody will answer any more.
   void stop();
 
@@ -72,6 +77,7 @@ class FarLists {
   static constexpr std::size_t kMaxAllBytes = 32 << 20;    // of what other servers have said
   static constexpr std::size_t kMaxAnswerBytes = 1 << 20;  // of an answer of this server
   static constexpr std::int64_t kFewMs = 100;              // so long a short list of other servers is used again
+  static constexpr std::size_t kMaxOwn = 50;               // of these
   static constexpr std::size_t kMaxEntries = Hub::kMaxListed;
 
  private:
@@ -82,15 +88,23 @@ class FarLists {
     FarListDone done;
   };
 
+  struct Own {
+    MemberListPtr members;
+    std::int64_t made_ms;
+  };
+
+  // As Hub::describe_members(); a long list is made once a second.
+  Result<MemberListPtr> own_members(Hub& hub, const std::string& room);
   void ask(const ListPtr& list);
   void look_after(List& list);
   void end(List& list, Status trouble);
-  FarListPtr merged(const List& list, const Status& trouble) const;
+  FarListPtr merged(const List& list, const Status& trouble);
   std::size_t bytes() const;
 
   ListsHost& host_;
   const ClusterSettings& settings_;
   StringMap<ListPtr> lists_;  // by room
+  StringMap<Own> own_;        // long ones, of this server
   std::uint64_t numbers_ = 0;
 };
 

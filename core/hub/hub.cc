@@ -515,14 +515,19 @@ Result<MemberListPtr> Hub::describe_members(std::string_view name) const {
   const RoomPtr room = rooms_.find(name);
   if (!room) return no_such_room(name);
   auto list = std::make_shared<MemberList>();
-  const std::lock_guard lock(room->mutex);
-  const std::vector<ClientPtr> listed = listed_members(*room, list->complete);
+  std::vector<ClientPtr> listed;
+  {
+    const std::lock_guard lock(room->mutex);
+    listed = listed_members(*room, list->complete);
+  }
   list->items.reserve(listed.size());
   for (const ClientPtr& client : listed) {
     const IdentityPtr who = client->identity();
-    const Role role = room->rules.role_of(who->user_id, role_in(who->attributes, room->name));
-    list->items.push_back({client->id(), who->name, who->user_id, role, client->origin().protocol});
+    const Role given = role_in(who->attributes, room->name);
+    list->items.push_back({client->id(), who->name, who->user_id, given, client->origin().protocol});
   }
+  const std::lock_guard lock(room->mutex);
+  for (MemberInfo& member : list->items) member.role = room->rules.role_of(member.user_id, member.role);
   return MemberListPtr(std::move(list));
 }
 

@@ -31,8 +31,8 @@ struct RoomValue {
 struct FarNotice {
   enum class Kind : std::uint8_t {
     message,  // unnumbered, to the room or to everyone, with a user_id to all clients of this user, with a client to this one
-    kick,     // from the room: the client, or all clients of the user, whose role there is below rank
-    close,    // the client is disconnected
+    kick,   // from the room: the client, or all clients of the user, whose role there is below rank
+    close,  // the client is disconnected
   };
   Kind kind = Kind::message;
   MessagePtr message = nullptr;
@@ -40,7 +40,7 @@ struct FarNotice {
   ClientId client = 0;
   std::string user_id = {};
   std::string reason = {};
-  int rank = 0;  // a Role, or one above all
+  int rank = 0;                   // a Role, or one above all
   bool whole_connection = false;  // close: with all clients of its connection
 };
 
@@ -66,7 +66,8 @@ class RoomStore {
   // Lists the members of the room, or with an empty name the rooms, of all servers, and calls done() once with what is known
   // after within_ms at most: from a thread of the store, or from this call. No lock is held during the call. Never blocks. After
   // the store has stopped, done() may be dropped. Only of a shared store.
-  virtual void list(const std::string& room, std::int64_t within_ms, FarListDone done) {
+  virtual void list(const std::string& room, std::int64_t within_ms,
+                    FarListDone done) {  // NOLINT(performance-unnecessary-value-param)
     (void)room, (void)within_ms, (void)done;
   }
   // The same on the calling thread, which waits. Its status is wrong_thread on a thread of the store. Never nullptr.

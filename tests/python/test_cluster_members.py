@@ -9,7 +9,7 @@ import time
 import pychat
 import pytest
 import socketio
-from cluster_support import Redis, ready
+from cluster_support import Redis, RedisCluster, ready
 from http_support import EventStream, Http
 from support import LIMIT_S, Closed, kill, wait_until
 
@@ -220,6 +220,23 @@ def test_a_redis_that_freezes_while_servers_are_asked_delays_nobody_long(start, 
     wait_until(lambda: len(members(ann)["members"]) == 2)
 
 
+def test_a_redis_cluster_knows_who_hears_a_question(start_chatd, talk, users):
+    nodes = RedisCluster()
+    try:
+        first, second, _ = (start_chatd("--cluster", nodes.url, "--lists", "--users", users) for _ in range(3))
+        for room in nodes.rooms_at_each():
+            ann, guest = talk(first, room, token="the-token-of-ann"), talk(second, room)
+            answer = members(ann, room)
+            assert (names(answer), "complete" in answer) == (sorted(["ann", guest.welcome["name"]]), False)
+            wait_until(lambda ann=ann, room=room: rooms(ann)[room]["members"] == 2)
+            ref = ann.request("moderate", room=room, action="kick", client=guest.welcome["id"])
+            assert ann.answer(ref)["type"] == "moderated"
+            guest.wait(lambda event: event["type"] == "left")
+        assert "complete" not in ann.answer(ann.request("rooms"))
+    finally:
+        nodes.end()
+
+
 def test_a_flood_of_requests_costs_redis_little(start, talk, redis):
     first, second = start("--inbound-rate", "100000", "--inbound-burst", "100000"), start()
     _ = talk(second)
@@ -261,10 +278,18 @@ def test_hostile_texts_on_the_channels_change_nothing(start, talk, redis):
              "a", "aghost 1 1 1 ", f"aghost 1 1 1 {id} 0 1 5 Ghost0 ", f"aghost 2 1 1 {id} 9 9 5 Ghost0 ", "aghost 99999999999999999999 1 1 ",
              "e", "eghost 0 1 x", f"eghost {id}0000 1 x", f"eghost {id} 1 " + "r" * 124, "d", f"dghost {id}", f"dghost {id} 3 a/bx",
              f"dghost {id} 0 garbage", "n", "nghost", "nghost x", "nghost 99999", "nghost 0", "k", f"kghost {id} 3 0 " + "r" * 501]  # fmt: skip
-    for channel in channels:
-        for text in texts:
-            redis.command("PUBLISH", channel, text)
     time.sleep(0.2)  # On purpose: what was said before may be used again for 100 ms.
+    second.signal(signal.SIGSTOP)
+    try:
+        ref = ann.request("members", room="dev")  # waits for the other server meanwhile
+        for channel in channels:
+            for text in [*texts, *(f"aghost {number} 1 1 {id} 0 1 5 Ghost0 x" for number in range(1, 20))]:
+                redis.command("PUBLISH", channel, text)
+        answer = ann.answer(ref)
+        assert (names(answer), answer["complete"]) == (["ann"], False)
+    finally:
+        second.signal(signal.SIGCONT)
+    wait_until(lambda: "complete" not in members(ann))
     assert names(members(ann)) == ["ann", "bob"]
     assert ann.say("still well")["type"] == "ack"
     bob.heard("still well")

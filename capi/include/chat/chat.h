@@ -1428,8 +1428,8 @@ typedef int (*chat_cluster_member_visitor)(const chat_cluster_member *member, vo
 
 /*
  * Visits the members of a room, or every room, at all servers of the cluster: this server's members first, at most 5,000, and the
- * 5,000 rooms with the most members. Of a room member_count is the sum over all servers, and people_count what this server knows
- * of presence. What other servers say may be up to a second old. Without a cluster the lists are those of this server.
+ * 5,000 rooms with the most members. Of a room member_count is the sum over all servers, and people_count the largest that a
+ * server knows. What other servers say may be up to a second old. Without a cluster the lists are those of this server.
  * The calls wait for the other servers, at most timeout_ms (1 to 60,000): WRONG_THREAD inside a callback. First they visit
  * what is known. Then they return CHAT_OK if the list is complete, TIMED_OUT if a server has not answered, UNAVAILABLE if Redis
  * cannot be reached, so only this server's part was visited, TOO_MANY if entries were left out. NO_SUCH_ROOM if no server has the

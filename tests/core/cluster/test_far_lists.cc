@@ -68,7 +68,7 @@ struct Server final : cluster::ListsHost {
       ++count;
       if (!server->silent) server->heard.push_back(text);
     }
-    reply = [done = std::move(done), count] { done(count); };
+    reply = [this, done = std::move(done), count] { done(count, settled); };
     return true;
   }
   bool publish_answer(const std::string& server, const std::string& text) override {
@@ -111,6 +111,7 @@ struct Server final : cluster::ListsHost {
   std::vector<FarListPtr> answers;
   bool up = true;
   bool silent = false;
+  bool settled = true;
   bool started = true;
   int drops = 0;
 };
@@ -257,6 +258,83 @@ void without_redis_the_own_members_are_listed(void**) {
   s.one.reply = nullptr;
   s.one.lists->stop();
   assert_status(s.one.answers.front()->status, Error::stopped);
+}
+
+// However many ask meanwhile, and however short or long they wait.
+void a_question_ends_after_a_second(void**) {
+  Three s;
+  (void)s.one.member("dev");
+  (void)s.two.member("dev");
+  s.two.silent = true;
+  s.one.ask("dev", 1);  // alone
+  s.carry();
+  s.pass(50);
+  assert_status(s.one.answers.front()->status, Error::timed_out);
+  for (int i = 0; i < 40; ++i) {  // some always wait
+    s.one.ask("dev");
+    s.carry();
+    s.pass(100);
+  }
+  assert_in_range(s.cluster.questions, 4, 6);  // in 4 s
+  assert_true(s.one.answers.size() >= 30);
+  s.pass(2'000);
+  s.pass(2'000);
+  s.one.answers.clear();
+  s.one.ask("dev", 5'000);
+  s.carry();
+  s.pass(1'000);
+  assert_true(s.one.answers.empty());
+  s.two.silent = false;  // it comes back while somebody still waits
+  s.pass(1'000);
+  s.carry();
+  assert_int_equal(s.one.answers.size(), 1);
+  assert_ok(s.one.answers.front()->status);
+  assert_int_equal(s.one.answers.front()->members->items.size(), 2);
+}
+
+void servers_that_are_not_back_make_the_list_incomplete(void**) {
+  Three s;
+  (void)s.one.member("dev");
+  s.one.settled = false;
+  assert_status(s.list(s.one, "dev")->status, Error::unavailable);
+  assert_int_equal(s.one.answers.front()->members->items.size(), 1);
+  s.one.settled = true;
+  s.pass(2'000);
+  assert_ok(s.list(s.one, "dev")->status);
+  // Redis is lost while a server is silent.
+  (void)s.two.member("dev");
+  s.two.silent = true;
+  s.pass(2'000);
+  s.one.answers.clear();
+  s.one.ask("dev");
+  s.one.lists->lost();
+  assert_status(s.one.answers.front()->status, Error::unavailable);
+}
+
+void what_other_servers_say_is_bounded_in_all(void**) {
+  Three s;
+  s.two.silent = true;
+  std::string entries;
+  for (int i = 0; i < 5'000; ++i) {
+    entries +=
+        std::to_string(make_client_id(2, static_cast<std::uint64_t>(i) + 1)) + " 0 1 100 " + std::string(100, 'n');
+    entries += "100 " + std::string(100, 'u');
+  }
+  std::size_t kept = 0;
+  for (int room = 1; room <= 40; ++room) {  // each has about 1.7 MB
+    (void)s.one.member("room" + std::to_string(room));
+    (void)s.two.member("room" + std::to_string(room));
+    s.one.answers.clear();
+    s.one.ask("room" + std::to_string(room));
+    s.one.answer_question();
+    s.one.take("aserver2 " + std::to_string(room) + " 1 1 " + entries);
+    s.one.hear();
+    assert_int_equal(s.one.answers.size(), 1);
+    const FarListPtr list = s.one.answers.front();
+    assert_status(list->status, Error::too_many);  // 5,001, or none of the others
+    if (list->members->items.size() > 1) ++kept;
+  }
+  assert_in_range(kept, 5, FarLists::kMaxAllBytes / entries.size());
 }
 
 void one_question_serves_all_who_ask_meanwhile(void**) {
@@ -495,6 +573,9 @@ int main() {
       cmocka_unit_test(rooms_of_all_servers_are_merged),
       cmocka_unit_test(a_silent_server_makes_the_list_incomplete_in_time),
       cmocka_unit_test(without_redis_the_own_members_are_listed),
+      cmocka_unit_test(a_question_ends_after_a_second),
+      cmocka_unit_test(servers_that_are_not_back_make_the_list_incomplete),
+      cmocka_unit_test(what_other_servers_say_is_bounded_in_all),
       cmocka_unit_test(one_question_serves_all_who_ask_meanwhile),
       cmocka_unit_test(a_long_list_is_made_once_a_second),
       cmocka_unit_test(a_list_is_bounded),
