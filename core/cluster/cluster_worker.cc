@@ -644,11 +644,11 @@ bool ClusterWorker::publish_question(const std::string& room, const std::string&
   if (shard == nullptr || !shard->is_open() || shard->is_full()) return false;
   return shard
       ->send({"PUBLISH", channel_of_room(room), text},
-             [shard, heard = std::move(heard)](redis::Reply&& reply) {
+             [this, shard, heard = std::move(heard)](redis::Reply&& reply) {
                std::optional<std::uint64_t> servers;
                if (reply.answered()) servers = number_in<std::uint64_t>(reply.value);
                if (reply.answered() && reply.value.is_error()) (void)shard->refused(reply.value);
-               surely([&] { heard(servers, shard->is_settled()); });
+               surely([&] { heard(servers, store_.settled_); });
              })
       .ok();
 }
