@@ -16,6 +16,7 @@ ClusterLog::~ClusterLog() {
 }
 
 Result<std::optional<std::uint64_t>> ClusterLog::submit(Submission& submission) {
+  submission.message->epoch = epoch();  // of the numbers by which it refers to others
   Status status = store_.submit(room_, submission);
   if (!status.ok()) return status;
   return std::optional<std::uint64_t>();

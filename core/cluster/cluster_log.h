@@ -30,6 +30,7 @@ class ClusterLog final : public MemoryLog {
   ClusterLog(const ClusterLog&) = delete;
   ClusterLog& operator=(const ClusterLog&) = delete;
 
+  // The message has the log's epoch then: until it is numbered, the one of its target_seq and reply_to.
   Result<std::optional<std::uint64_t>> submit(Submission& submission) override;
   std::int64_t adopt(const Position& top, const std::vector<MessagePtr>& messages) override;
   bool lacks(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const override;

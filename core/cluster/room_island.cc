@@ -2,13 +2,19 @@
 #include "cluster/room_island.h"
 
 #include <algorithm>
-#include <numeric>
+#include <functional>
 #include <utility>
 
 #include "cluster/message_format.h"
 #include "cluster/words.h"
 
 namespace chat::cluster {
+namespace {
+
+// Of a batch with one message that a server has handed over; see SharedRoom::position_query().
+constexpr std::string_view kHandedOver = "-";
+
+}  // namespace
 
 RoomIsland::RoomIsland(const ClusterSettings& settings, ClusterCounters& counters, std::string its_epoch,
                        std::uint64_t base, std::string its_lost_token)
@@ -41,19 +47,35 @@ std::size_t RoomIsland::merged() const {
   return std::ranges::count_if(messages_, [](const Kept& one) { return one.place != 0; });
 }
 
+// The rooms of other primaries need a part of queue_bytes too.
 bool RoomIsland::is_full(std::int64_t bytes) const {
-  return messages_.size() >= settings_.island_messages || bytes_ + bytes > settings_.island_bytes;
+  return messages_.size() >= settings_.island_messages || bytes_ + bytes > settings_.island_bytes ||
+         counters_.waiting_bytes.load(std::memory_order_relaxed) > settings_.queue_bytes / 2;
+}
+
+FormerPlaces RoomIsland::places(std::string shared_epoch) const {
+  FormerPlaces result{epoch, std::move(shared_epoch), base_, has_base_, {}};
+  result.places.reserve(messages_.size());
+  for (const Kept& one : messages_) result.places.push_back(one.place);
+  return result;
 }
 
 void RoomIsland::add(MessagePtr message, std::int64_t bytes) noexcept {
+  note_lost(messages_.size());
   messages_.push_back({std::move(message), bytes});
   bytes_ += bytes;
 }
 
+// was_sent() has the memory for it.
+void RoomIsland::note_lost(std::size_t index) noexcept {
+  if (lost_left_ == 0) return;
+  --lost_left_;
+  by_token_.find(lost_token)->second.push_back(index);
+}
+
 void RoomIsland::was_sent(std::size_t count) {
-  std::vector<std::size_t> indexes(count);
-  std::iota(indexes.begin(), indexes.end(), std::size_t{0});
-  by_token_[lost_token] = std::move(indexes);
+  by_token_[lost_token].reserve(count);
+  lost_left_ = count;
 }
 
 void RoomIsland::interrupt() {
@@ -65,19 +87,39 @@ void RoomIsland::interrupt() {
 void RoomIsland::match(const std::vector<Batch>& batches, bool same_epoch, std::uint64_t lost_first) {
   interrupt();
   has_base_ = has_base_ && same_epoch;
+  if (!same_epoch) {
+    for (Kept& one : messages_) one.former_place = 0;
+  }
   if (const auto lost = by_token_.find(lost_token); lost != by_token_.end() && lost_first != 0) {
     place(lost->second, lost_first);
   }
   for (const Batch& batch : batches) {
     const auto found = by_token_.find(batch.token);
-    if (found != by_token_.end() && found->second.size() == batch.count) place(found->second, batch.first);
+    if (found != by_token_.end() && found->second.size() <= batch.count) place(found->second, batch.first);
   }
+  match_handed_over(batches);
   matched_ = true;
+}
+
+// After another Redis was given what servers had: one message in each batch, without the token, and without a name if it has no
+// id.
+void RoomIsland::match_handed_over(const std::vector<Batch>& batches) {
+  std::unordered_map<std::uint64_t, std::size_t> by_place;
+  for (std::size_t i = 0; i < messages_.size(); ++i) {
+    if (messages_[i].former_place != 0) by_place.emplace(messages_[i].former_place, i);
+  }
+  for (const Batch& batch : batches) {
+    if (batch.token != kHandedOver || batch.count != 1) continue;
+    const auto found = by_place.find(batch.first);
+    if (found == by_place.end()) continue;
+    Kept& one = messages_[found->second];
+    if (one.hash == std::hash<std::string_view>()(batch.messages)) one.place = batch.first;
+  }
 }
 
 void RoomIsland::place(const std::vector<std::size_t>& indexes, std::uint64_t first) {
   for (const std::size_t index : indexes) {
-    if (index < messages_.size()) messages_[index].place = first;
+    if (index != kNowhere) messages_[index].place = messages_[index].former_place = first;
     ++first;
   }
 }
@@ -110,7 +152,9 @@ RoomOutbox::Parcel RoomIsland::next(std::string token) {
     Message message = *one.message;
     message.target_seq = *target;
     if (message.extra->reply_to != *answered) message.extra.make().reply_to = *answered;
+    const std::size_t before = parcel.messages.size();
     write_message(message, parcel.messages);
+    one.hash = std::hash<std::string_view>()(std::string_view(parcel.messages).substr(before));
     // Names of messages without an id are like no others: an id has no space.
     parcel.ids.push_back(message.id.empty() ? epoch + ' ' + text_of(base_ + i + 1) : id_of(message));
     sent_.push_back(i);
@@ -120,6 +164,7 @@ RoomOutbox::Parcel RoomIsland::next(std::string token) {
 }
 
 void RoomIsland::take_back() {
+  if (sent_.empty()) return;  // the token is that of an earlier batch
   sent_.clear();
   by_token_.erase(token_);
 }

@@ -20,6 +20,21 @@
 
 namespace chat::cluster {
 
+// Where the messages of an island that has ended are in the shared room.
+struct FormerPlaces {
+  std::string epoch;         // of the island
+  std::string shared_epoch;  // of the places
+  std::uint64_t base = 0;    // numbers up to here are those of the shared room, or with !has_base of nothing
+  bool has_base = false;
+  std::vector<std::uint64_t> places;  // of the numbers after base; 0: nowhere
+
+  // 0: nowhere.
+  std::uint64_t place_of(std::uint64_t seq) const {
+    if (seq <= base) return has_base ? seq : 0;
+    return seq - base <= places.size() ? places[seq - base - 1] : 0;
+  }
+};
+
 class RoomIsland {
  public:
   // Goes on after `base`, a number of the shared room. lost_token: of a batch whose answer did not come; its messages are the
@@ -41,8 +56,10 @@ class RoomIsland {
   std::size_t merged() const;
   // Numbers up to that at which the island began mean the same messages in the shared room.
   bool has_base() const { return has_base_; }
+  // Where its messages are. Of a merged island, in this epoch of the shared room.
+  FormerPlaces places(std::string shared_epoch) const;
 
-  // A further message with so many bytes is above the limits.
+  // A further message with so many bytes is above the limits. The bytes are among those that wait already.
   bool is_full(std::int64_t bytes) const;
   // Memory for one more: add() does not throw then.
   void reserve() {
@@ -50,7 +67,9 @@ class RoomIsland {
   }
   // The message has the number seq() + 1. The counters of what waits have it already.
   void add(MessagePtr message, std::int64_t bytes) noexcept;
-  // The lost batch had so many of the messages.
+  // The next message is not in the island.
+  void skip() noexcept { note_lost(kNowhere); }
+  // The lost batch had the next `count` messages. Before the first add().
   void was_sent(std::size_t count);
 
   // Redis is gone: what it has of the messages is not known.
@@ -80,8 +99,14 @@ class RoomIsland {
     std::int64_t bytes = 0;
     std::uint64_t place = 0;  // in the shared room; 0: it is not there
     bool left_out = false;    // it changes a message that the shared room does not have
+    // An earlier place, of the same epoch, before Redis was lost. Another Redis may have the message there.
+    std::uint64_t former_place = 0;
+    std::size_t hash = 0;  // of what was published
   };
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 
+  void note_lost(std::size_t index) noexcept;
+  void match_handed_over(const std::vector<Batch>& batches);
   std::optional<std::uint64_t> place_of(std::uint64_t seq) const;
   void place(const std::vector<std::size_t>& indexes, std::uint64_t first);
 
@@ -93,6 +118,7 @@ class RoomIsland {
   std::vector<Kept> messages_;
   std::int64_t bytes_ = 0;
   std::string token_;
+  std::size_t lost_left_ = 0;                                           // of the lost batch, not added or skipped yet
   std::vector<std::size_t> sent_;                                       // indexes of messages_
   std::unordered_map<std::string, std::vector<std::size_t>> by_token_;  // of batches that Redis may have
 };

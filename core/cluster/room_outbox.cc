@@ -7,6 +7,7 @@
 
 #include "cluster/message_format.h"
 #include "cluster/words.h"
+#include "hub/message_change.h"
 #include "model/surely.h"
 
 namespace chat::cluster {
@@ -19,6 +20,32 @@ void RoomOutbox::add(Submission& submission, bool is_held) {
   if (!is_held || waiting_.size() <= host_.settings.hold_messages) return;
   fail(waiting_.back(), full);
   waiting_.pop_back();
+}
+
+// When it throws, nothing has changed.
+Status RoomOutbox::refer(Message& message, const std::string& epoch, const PlaceOf& place_of) {
+  if (!refers(message) || message.epoch == epoch) return {};
+  const std::uint64_t target = message.changes_message() ? place_of(message.epoch, message.target_seq) : 0;
+  if (message.changes_message() && target == 0) return no_such_message(message.target_seq, message.room);
+  const std::uint64_t reply_to = message.extra->reply_to;
+  const std::uint64_t answered = reply_to != 0 ? place_of(message.epoch, reply_to) : 0;
+  message.epoch = epoch;
+  message.target_seq = target;
+  if (reply_to != 0) message.extra.get().reply_to = answered;
+  return {};
+}
+
+void RoomOutbox::refer_in(const std::string& epoch, const PlaceOf& place_of) {
+  bool failed = false;
+  for (Waiting& one : waiting_) {
+    Status status;
+    surely([&] { status = refer(*one.submission.message, epoch, place_of); });
+    if (status.ok()) continue;
+    fail(one, status);
+    one.submission = {};
+    failed = true;
+  }
+  if (failed) std::erase_if(waiting_, [](const Waiting& one) { return !one.submission.message; });
 }
 
 RoomOutbox::Parcel RoomOutbox::next() {

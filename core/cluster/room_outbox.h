@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,18 @@ class RoomOutbox {
   // Moves the submission away. is_held: Redis does not take it now; then it fails when too many wait. When it throws, nothing
   // has changed.
   void add(Submission& submission, bool is_held);
+
+  // Where the message with a number of another epoch is in the present one; 0: nowhere. Does not throw.
+  using PlaceOf = std::function<std::uint64_t(const std::string& epoch, std::uint64_t seq)>;
+  // It names another message by a number, which is of message.epoch while it waits.
+  static bool refers(const Message& message) { return message.changes_message() || message.extra->reply_to != 0; }
+  // What waits refers to others by numbers of `epoch` from now on. A reply to a message that is nowhere loses its reference, and
+  // a change of it fails.
+  void refer_in(const std::string& epoch, const PlaceOf& place_of);
+  // The same of the first that waits. Errors: no_such_message; it waits still.
+  Status refer_first_in(const std::string& epoch, const PlaceOf& place_of) {
+    return refer(*waiting_.front().submission.message, epoch, place_of);
+  }
 
   bool empty() const { return waiting_.empty() && sent_.empty(); }
   bool waits() const { return !waiting_.empty(); }
@@ -80,6 +93,7 @@ class RoomOutbox {
     std::int64_t bytes = 0;
   };
 
+  static Status refer(Message& message, const std::string& epoch, const PlaceOf& place_of);
   void fail(const Waiting& waiting, const Status& status);
   void finished(const Waiting& waiting);
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kHoleMs = 50;  // a notice that is so late is fetched
 constexpr std::int64_t kKeepMs = 5'000;
+constexpr std::int64_t kFormerMs = 5'000;  // the worker takes what was submitted within a round of its loop
 constexpr std::int64_t kRetryMs = 1'000;
 constexpr std::int64_t kMovingRetryMs = 100;
 
@@ -41,7 +42,9 @@ SharedRoom::SharedRoom(RoomHost& host, RoomRedis& redis, std::string room_name)
 
 void SharedRoom::submit(Submission& submission) {
   host_.is_busy(*this);
+  const bool late = RoomOutbox::refers(*submission.message) && submission.message->epoch != hub_epoch();
   outbox_.add(submission, !is_open());
+  if (late) refer_in_hub_epoch();
   if (!is_open()) attend();
 }
 
@@ -159,6 +162,7 @@ void SharedRoom::look_after() {
   const std::int64_t ms = host_.loop_ms();
   // A busy room is not open for a moment when something is fetched.
   if (is_open()) open_ms_ = ms;
+  if (former_ && ms >= former_until_ms_) former_.reset();
   const std::int64_t before_ms = ms - host_.settings.hold_ms;
   const bool silent = !is_open() && open_ms_ <= before_ms && !may_be_island();
   const Status silence = unavailable("Redis does not answer");
@@ -188,7 +192,8 @@ void SharedRoom::stop(const Status& status) {
 }
 
 bool SharedRoom::is_busy() const {
-  return !is_open() || !readers_.empty() || !ahead_.empty() || outbox_.waits() || !unwritten_.empty();
+  return !is_open() || !readers_.empty() || !ahead_.empty() || outbox_.waits() || !unwritten_.empty() ||
+         former_.has_value();
 }
 
 bool SharedRoom::has_handed_over() const {
@@ -312,9 +317,8 @@ std::vector<std::string> SharedRoom::position_query(bool from_start) {
                                    text_of(settings.message_id_window_ms),
                                    tell_above_ ? "1" : "0"};
   if (from_start || !tell_above_) return args;
-  const std::string& hub_epoch = island_ ? island_->epoch : epoch_;
   for (const MessagePtr& message : host_.kept(name)) {
-    if (message->epoch != hub_epoch || message->seq > seq_ || message->seq <= *tell_above_) continue;
+    if (message->epoch != hub_epoch() || message->seq > seq_ || message->seq <= *tell_above_) continue;
     std::string batch;
     write_message(*message, batch);
     args.insert(args.end(),
@@ -364,12 +368,13 @@ void SharedRoom::take_position(PositionAnswer position, bool from_start) {
   }
   RoomHold hold;
   if (!continues) {
+    const std::string merged_in = epoch_;
     hold = adopt(position, values);
     if (!hold) {
-      state_ = State::closed;
+      state_ = island_ ? State::merging : State::closed;
       return;
     }
-    end_island();
+    end_island(merged_in);
   } else if (!values.empty()) {
     host_.take_values(name, values);
   }
@@ -391,6 +396,7 @@ void SharedRoom::take_position(PositionAnswer position, bool from_start) {
   } else {
     ask_replicas();
   }
+  refer_in_hub_epoch();
   ahead_.drop_others(epoch_, run_);
   take_ahead();
   surely([&] {
@@ -437,7 +443,7 @@ void SharedRoom::answer_readers(const Status& status, const RoomHold& hold) {
     surely([&] {
       auto range = std::make_shared<KeptRange>();
       range->status = status;
-      range->epoch = island_ ? island_->epoch : epoch_;
+      range->epoch = hub_epoch();
       range->hold = hold;
       reader.done(std::move(range));
     });
@@ -551,6 +557,17 @@ void SharedRoom::on_confirmed(bool enough) {
 
 // An island ---------------------------------------------------------------------------------------------------------------
 
+// Where the message with a number of another epoch is in the hub's room; 0: nowhere.
+std::uint64_t SharedRoom::place_now(const std::string& epoch, std::uint64_t seq) const {
+  if (island_) return island_->has_base() && epoch == epoch_ && seq <= seq_ ? seq : 0;
+  return former_ && former_->epoch == epoch && former_->shared_epoch == epoch_ ? former_->place_of(seq) : 0;
+}
+
+// The hub has checked what waits when its room had another epoch.
+void SharedRoom::refer_in_hub_epoch() {
+  outbox_.refer_in(hub_epoch(), [this](const std::string& epoch, std::uint64_t seq) { return place_now(epoch, seq); });
+}
+
 // Redis is gone. A room becomes an island when somebody needs it, and not before Redis was gone for as long as messages wait.
 void SharedRoom::live_alone() {
   if (!may_be_island() || (outbox_.empty() && readers_.empty())) return;
@@ -566,12 +583,15 @@ void SharedRoom::serve_alone() {
 // False: the hub does not take the room; whoever waits knows why.
 bool SharedRoom::become_island() {
   std::unique_ptr<RoomIsland> made;
+  // They came with a position, while their replicas were asked for.
+  const bool has_sent = !must_adopt_ && outbox_.is_sent() && own_first_ != 0 && own_first_ <= seq_;
+  const bool is_lost = outbox_.is_sent() && !has_sent;
   if (!island_) {
-    std::string lost_token = outbox_.is_sent() ? outbox_.token() : std::string();
+    std::string lost_token = is_lost ? outbox_.token() : std::string();
     const std::uint64_t base = must_adopt_ ? 0 : seq_;
     made = std::make_unique<RoomIsland>(host_.settings, host_.counters, host_.settings.make_epoch(), base,
                                         std::move(lost_token));
-    if (outbox_.is_sent()) made->was_sent(outbox_.sent_count());
+    if (is_lost) made->was_sent(outbox_.sent_count());
   }
   const RoomIsland& island = made ? *made : *island_;
   const Position top{island.epoch, island.seq()};
@@ -588,6 +608,7 @@ bool SharedRoom::become_island() {
       seq_ = 0;
     }
     island_ = std::move(made);
+    if (has_sent) outbox_.acknowledge(own_first_, island_->epoch);
   }
   must_adopt_ = false;
   keep_ms_ = host_.loop_ms() + kKeepMs;
@@ -597,10 +618,14 @@ bool SharedRoom::become_island() {
 
 void SharedRoom::number_here() {
   outbox_.take_back();
+  const auto place_of = [this](const std::string& epoch, std::uint64_t seq) { return place_now(epoch, seq); };
   while (outbox_.waits()) {
     const std::int64_t bytes = outbox_.first_bytes();
-    if (island_->is_full(bytes)) {
-      outbox_.fail_first(unavailable("too many messages wait"));
+    Status status = outbox_.refer_first_in(island_->epoch, place_of);
+    if (status.ok() && island_->is_full(bytes)) status = unavailable("too many messages wait");
+    if (!status.ok()) {
+      island_->skip();
+      outbox_.fail_first(status);
       continue;
     }
     island_->reserve();
@@ -625,9 +650,10 @@ void SharedRoom::merge(const PositionAnswer& position) {
 void SharedRoom::merge_next() {
   if (island_->is_sent()) return;
   if (!island_->is_merged()) {
+    std::string next_token = host_.make_token();
     RoomOutbox::Parcel parcel;
     try {
-      parcel = island_->next(host_.make_token());
+      parcel = island_->next(std::move(next_token));
       if (island_->is_sent()) {
         const auto answered = [session = session_, token = island_->token(),
                                weak = weak_from_this()](redis::Reply&& reply) {
@@ -644,7 +670,7 @@ void SharedRoom::merge_next() {
     }
   }
   if (logs_ == 0 && readers_.empty() && outbox_.empty()) {  // nobody needs the room here
-    end_island();
+    end_island(epoch_);
     must_adopt();
     state_ = State::closed;
     return;
@@ -673,9 +699,12 @@ void SharedRoom::on_merged(const std::string& token, const redis::Value& answer)
   attend();
 }
 
-void SharedRoom::end_island() {
+// shared_epoch: of the room into which it was merged.
+void SharedRoom::end_island(const std::string& shared_epoch) {
   if (!island_) return;
   ClusterCounters::add(host_.counters.merged, island_->merged());
+  surely([&] { former_ = island_->places(shared_epoch); });
+  former_until_ms_ = host_.loop_ms() + kFormerMs;
   island_.reset();
 }
 

@@ -107,6 +107,11 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   void answer_readers(const Status& status, const RoomHold& hold = nullptr);
 
   bool may_be_island() const { return host_.settings.islands && redis_->lost_ms(); }
+  // Of the hub's room.
+  const std::string& hub_epoch() const { return island_ ? island_->epoch : epoch_; }
+  std::uint64_t place_now(const std::string& epoch, std::uint64_t seq) const;
+  void refer_in_hub_epoch();
+
   void live_alone();
   void serve_alone();
   bool become_island();
@@ -114,7 +119,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   void merge(const PositionAnswer& position);
   void merge_next();
   void on_merged(const std::string& token, const redis::Value& answer);
-  void end_island();
+  void end_island(const std::string& shared_epoch);
 
   void publish();
   void send_batch();
@@ -144,6 +149,8 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   std::string run_;                     // the Redis that gave the position
   std::string close_epoch_;             // not empty: the room is to be closed first, and continues in this epoch
   std::unique_ptr<RoomIsland> island_;  // the hub's room is in its epoch; epoch_ and seq_ are those of the shared room
+  std::optional<FormerPlaces> former_;  // of the last island, for what was submitted before its end
+  std::int64_t former_until_ms_ = 0;
   RoomOutbox outbox_;
   std::uint64_t own_first_ = 0;      // not 0: the first seq of the sent batch, which the hub may have already
   std::vector<redis::Value> known_;  // Redis' answer that messages of the sent batch have been before

@@ -39,6 +39,8 @@ Status check_references(const Message& message, const Receipt& receipt, const Ro
     return no_such_message(reply_to, message.room);
   }
   if (!message.changes_message()) return {};
+  // Found before the room got another numbering.
+  if (receipt.target && receipt.target->epoch != log.epoch()) return no_such_message(message.target_seq, message.room);
   const MessagePtr target = target_of(message, receipt, log);
   if (!target) return no_such_message(message.target_seq, message.room);
   nothing_changes = changes_nothing(*target, message);

@@ -197,6 +197,42 @@ def test_edits_and_replies_refer_to_the_same_messages_afterwards(start, redis, w
         assert by_text["reply"]["reply_to"] == by_text["FIRST"]["seq"] != first
 
 
+def test_what_is_deleted_while_the_messages_are_added_is_the_message_that_was_meant(start, redis, way, talk, tmp_path):
+    users = tmp_path / "users"
+    users.write_text(f"{token(1)} ann\n")
+    road = way()
+    near, far = start(redis.url, "--users", users), start(road.url, "--users", users)
+    eve, ann = talk(near), talk(far, token=token(1))
+    ann.say("base")
+    eve.heard("base")
+    road.cut()
+    own = ann.say("own")
+    assert eve.say("other")["seq"] == own["seq"]
+    key = f"chat:{{{partition_of('dev')}}}dev:s"
+    before = int(redis.cli("XLEN", key))
+    road.delay_s = 0.3
+    road.mend()
+    wait_until(lambda: int(redis.cli("XLEN", key)) > before)
+    road.hold()  # the message is added, and its server does not know it yet
+    deletion = ann.request("delete", room="dev", target=own["seq"])
+    reply = ann.request("send", room="dev", text="reply", reply_to=own["seq"])
+    assert ann.answer(ann.request("history", room="dev", limit=0))["epoch"] == own["epoch"]
+    road.delay_s = 0
+    road.mend()
+    assert ann.answer(deletion)["type"] == "ack"
+    answer = ann.answer(reply)
+    assert (answer["type"], answer["epoch"]) == ("ack", eve.welcome["epoch"])
+    wait_for_the_end(far)
+    eve.heard("reply")
+    for server in (near, far):
+        reader = talk(server)
+        history = reader.answer(reader.request("history", room="dev", limit=0))["messages"]
+        messages = {message["seq"]: message for message in history if message["type"] == "message"}
+        assert {seq: message.get("text") for seq, message in messages.items() if not message.get("deleted")} == {
+            1: "base", 2: "other", answer["seq"]: "reply"}  # fmt: skip
+        assert messages[3]["deleted"] and messages[answer["seq"]]["reply_to"] == 3
+
+
 def test_a_ban_in_an_island_holds_everywhere_afterwards(start, redis, talk, tmp_path):
     users = tmp_path / "users"
     users.write_text(f"{token(1)} ann owner\n{token(2)} bob\n{token(3)} eve\n")

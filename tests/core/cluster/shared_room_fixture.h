@@ -61,6 +61,32 @@ inline Value position(const std::string& epoch, std::uint64_t top, std::vector<V
                text(version), texts(values), text(own)});
 }
 
+inline Message change_of(std::uint64_t target, const std::string& epoch = {}) {
+  Message message;
+  message.payload = "change";
+  message.event_kind = RoomEventKind::edit;
+  message.target_seq = target;
+  message.epoch = epoch;
+  return message;
+}
+
+inline Message reply_to(std::uint64_t target, const std::string& epoch = {}) {
+  Message message;
+  message.payload = "reply";
+  message.extra.make().reply_to = target;
+  message.epoch = epoch;
+  return message;
+}
+
+// What the messages of a batch refer to.
+inline std::string references_of(const std::string& batch) {
+  std::string result;
+  for (const std::shared_ptr<Message>& message : *read_messages(batch)) {
+    result += message->payload + " " + std::to_string(message->target_seq + message->extra->reply_to) + ",";
+  }
+  return result;
+}
+
 inline std::string notice(const std::string& epoch, std::uint64_t first, const Texts& payloads,
                           const std::string& token = "t", const std::string& run = "run1") {
   return epoch + " " + std::to_string(first) + " " + std::to_string(payloads.size()) + " 1000 " + token + " " + run +
@@ -135,7 +161,10 @@ struct FakeHost final : RoomHost {
   explicit FakeHost(Fixture& f);
 
   std::int64_t loop_ms() const override { return now_ms; }
-  std::string make_token() override { return "me." + std::to_string(++tokens); }
+  std::string make_token() override {
+    if (no_tokens) throw std::bad_alloc();
+    return "me." + std::to_string(++tokens);
+  }
   void is_busy(SharedRoom&) override { busy = true; }
   void commit(const Submission& submission, const Result<Position>& place) override {
     const std::string what = place.ok() ? place->epoch + " " + std::to_string(place->seq)
@@ -157,11 +186,13 @@ struct FakeHost final : RoomHost {
     for (const RoomValue& value : changed) text += " " + value.key + "=" + value.value;
     told.push_back(std::move(text));
     if (!adopts.ok()) return adopts;
+    epoch = top.epoch;
     return RoomHold(std::make_shared<int>(0));
   }
   Result<RoomHold> renumber(const std::string&, const Position& top) override {
     told.push_back("renumber " + top.epoch + " " + std::to_string(top.seq));
     if (!adopts.ok()) return adopts;
+    epoch = top.epoch;
     return RoomHold(std::make_shared<int>(0));
   }
   std::vector<MessagePtr> kept(const std::string&) override { return its_kept; }
@@ -170,7 +201,10 @@ struct FakeHost final : RoomHost {
     for (const RoomValue& value : changed) text += " " + value.key + "=" + value.value;
     told.push_back(std::move(text));
   }
-  void close_shared(const std::string&, const std::string& epoch) override { told.push_back("close " + epoch); }
+  void close_shared(const std::string&, const std::string& its_epoch) override {
+    epoch = its_epoch;
+    told.push_back("close " + its_epoch);
+  }
   void forget_people(const std::string&) override {}
   void read_people(const std::string&, std::function<void()> then) override {
     if (people_wait) {
@@ -182,6 +216,8 @@ struct FakeHost final : RoomHost {
 
   const std::int64_t& now_ms;
   int tokens = 0;
+  bool no_tokens = false;
+  std::string epoch;  // of its room
   bool busy = false;
   Texts told;
   std::vector<MessagePtr> its_kept;
@@ -207,6 +243,7 @@ struct Fixture {
   void submit(Message content) {
     auto message = std::make_shared<Message>(std::move(content));
     message->room = "dev";
+    if (message->epoch.empty()) message->epoch = host.epoch;
     Submission submission;
     submission.message = std::move(message);
     counters.waiting.fetch_add(1);

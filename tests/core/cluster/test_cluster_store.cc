@@ -235,6 +235,19 @@ void members_are_told_of_another_numbering(void**) {
   assert_int_equal(told[0].seq, 7);
   assert_int_equal(told[0].missed.size(), 1);
   assert_text(told[0].missed[0]->payload, "one");
+  // Its author chose it by its earlier number, and the application decides only now.
+  auto chosen = std::make_shared<Message>(*told[0].missed[0]);
+  chosen->epoch = "earlier";
+  for (const bool is_late : {true, false}) {
+    MessageDraft change = draft("dev", {});
+    change.event_kind = RoomEventKind::redaction;
+    change.target_seq = 1;
+    Receipt receipt{ann, "r"};
+    receipt.target = is_late ? chosen : told[0].missed[0];
+    const Result<Published> changed = node.hub().publish(std::move(change), real_moment(), std::move(receipt));
+    assert_int_equal(static_cast<int>(changed.status().code),
+                     static_cast<int>(is_late ? Error::no_such_message : Error::ok));
+  }
 }
 
 void a_value_is_taken_once_by_one_server(void**) {

@@ -14,6 +14,7 @@ using namespace chat::test;
 namespace {
 
 const std::string kUnavailable = std::to_string(static_cast<int>(Error::unavailable));
+const std::string kNoSuchMessage = std::to_string(static_cast<int>(Error::no_such_message));
 
 struct IslandFixture : Fixture {
   IslandFixture() { settings.islands = true; }
@@ -421,6 +422,196 @@ void rules_of_an_island_are_written_when_redis_is_back(void**) {
   assert_text(written[3] + "=" + written[4], "ban=bob");
 }
 
+void changes_and_replies_that_wait_for_the_merge_find_their_messages(void**) {
+  IslandFixture f;
+  f.become_island({"one", "two"});
+  f.come_back("run2", position("e", 9, {entry(9, {"far8", "far9"})}));
+  assert_true(f.room->state() == SharedRoom::State::merging);
+  f.submit(change_of(9));  // "two"
+  f.submit(reply_to(8));
+  f.submit(change_of(7));
+  f.redis.answer("publish", published(10));
+  f.redis.answer("open", position("e", 11));
+  assert_told(f, {"adopt e 11"});
+  assert_text(references_of(f.redis.answer("publish", published(12))[5]), "change 11,reply 10,change 7,");
+  assert_told(f, {"commit change e 12", "commit reply e 13", "commit change e 14"});
+}
+
+void what_refers_to_a_message_that_the_shared_room_does_not_have_is_no_change(void**) {
+  IslandFixture f;
+  f.become_island({"one"});
+  f.submit(change_of(7));
+  f.come_back("run2", position("new", 3));
+  f.redis.answer("publish", published(4));
+  f.told();
+  f.submit(change_of(7));
+  f.submit(reply_to(7));
+  f.submit(change_of(8));
+  f.redis.answer("open", position("new", 4));
+  assert_told(f, {"adopt new 4", "commit change " + kNoSuchMessage});
+  assert_text(references_of(f.redis.answer("publish", published(5))[5]), "reply 0,change 4,");
+  assert_int_equal(f.counters.failed, 1);
+}
+
+void what_was_submitted_before_the_end_and_comes_after_it_finds_its_message(void**) {
+  IslandFixture f;
+  f.become_island({"one"});
+  f.come_back("run2", position("e", 9));
+  f.redis.answer("publish", published(10));
+  f.redis.answer("open", position("e", 10));
+  f.told();
+  f.submit(change_of(8, "made"));
+  assert_text(references_of(f.redis.answer("publish", published(11))[5]), "change 10,");
+  f.submit(reply_to(7, "made"));
+  assert_text(references_of(f.redis.answer("publish", published(12))[5]), "reply 7,");
+  f.submit(change_of(9, "made"));  // nothing has this number
+  f.submit(change_of(8, "earlier"));
+  assert_told(f, {"commit change e 11", "commit reply e 12", "commit change " + kNoSuchMessage,
+                  "commit change " + kNoSuchMessage});
+  f.submit(change_of(8));
+  assert_text(references_of(f.redis.answer("publish", published(13))[5]), "change 8,");
+  f.told();
+  assert_true(f.room->is_busy());
+  f.pass(5'000);
+  assert_false(f.room->is_busy());
+  f.submit(change_of(8, "made"));
+  f.submit(reply_to(8, "made"));
+  assert_told(f, {"commit change " + kNoSuchMessage});
+  assert_text(references_of(f.redis.answer("publish", published(14))[5]), "reply 0,");
+}
+
+void what_waits_for_the_island_refers_to_the_same_messages_in_it(void**) {
+  IslandFixture f;
+  f.open("e", 7);
+  f.lose();
+  f.submit(change_of(7));
+  f.pass(5'000);
+  assert_told(f, {"renumber made 7", "commit change made 8"});
+  f.submit(reply_to(6, "e"));  // submitted before
+  assert_told(f, {"commit reply made 9"});
+  f.come_back("run2", position("e", 7));
+  assert_text(references_of(f.redis.answer("publish", published(8))[5]), "change 7,reply 6,");
+  IslandFixture g;
+  g.open("e", 7);
+  g.lose();
+  g.room->log_opened(false);  // the hub's room is another one, which is empty
+  g.submit(change_of(7, "e"));
+  g.pass(5'000);
+  assert_told(g, {"adopt made 0", "commit change " + kNoSuchMessage});
+}
+
+void what_another_server_handed_over_is_not_published_again(void**) {
+  for (const bool is_same : {true, false}) {
+    IslandFixture f;
+    f.become_island({"one", "two"});
+    f.come_back("run2", position("e", 7));
+    f.redis.answer("publish", published(8));
+    f.lose();
+    // Another Redis, which was empty: the messages have neither their token nor a name.
+    std::vector<Value> entries = {entry(9, {is_same ? "two" : "far"}, "-"), entry(8, {"one"}, "-")};
+    f.come_back("run3", position("e", 9, std::move(entries)));
+    if (!is_same) assert_text(f.redis.answer("publish", published(10))[5], batch_of({"two"}));
+    f.redis.answer("open", position("e", 10));
+    assert_told(f, {"adopt e 10"});
+    assert_int_equal(f.counters.merged, 2);
+  }
+}
+
+void in_another_numbering_what_was_handed_over_is_another_message(void**) {
+  IslandFixture f;
+  f.become_island({"one"});
+  f.come_back("run2", position("e", 7));
+  f.redis.answer("publish", published(8));
+  f.lose();
+  f.come_back("run3", position("new", 8, {entry(8, {"one"}, "-")}));
+  assert_text(f.redis.answer("publish", published(9))[5], batch_of({"one"}));
+}
+
+void an_island_ends_although_the_hub_does_not_take_the_room(void**) {
+  IslandFixture f;
+  f.become_island({"one"});
+  f.room->log_closed();
+  f.come_back("run2", position("e", 7));
+  KeptRangePtr read;
+  f.room->read([&](KeptRangePtr range) { read = std::move(range); });
+  f.host.adopts = {Error::too_many, "too many rooms"};
+  f.redis.answer("publish", published(8));
+  f.redis.answer("open", position("e", 8));
+  assert_true(read && read->status.code == Error::too_many);
+  f.room->look_after();
+  assert_true(f.redis.commands.empty() && f.room->is_unused());
+  assert_int_equal(f.counters.islands, 0);
+  assert_int_equal(f.counters.merged, 1);
+}
+
+void islands_leave_memory_to_the_other_rooms(void**) {
+  IslandFixture f;
+  f.settings.queue_bytes = 1'000;
+  f.become_island({"one"});
+  f.counters.waiting_bytes = 501;
+  f.submit("two");
+  assert_told(f, {"commit two " + kUnavailable});
+  f.counters.waiting_bytes = 500;
+  f.submit("three");
+  assert_told(f, {"commit three made 9"});
+}
+
+void a_batch_that_came_with_a_position_is_not_numbered_again(void**) {
+  IslandFixture f;
+  f.settings.ack_replicas = 1;
+  f.open("e", 7);
+  f.submit("one");
+  f.lose();
+  f.room->log_opened(false);
+  const Texts asked = f.come_back("run1", position("e", 8, {entry(8, {"one"}, "me.1")}, "8"));
+  assert_text(asked[10], "me.1");
+  assert_told(f, {"adopt e 8 one"});  // and the replicas are asked
+  f.lose();
+  f.pass(5'000);
+  assert_told(f, {"renumber made 8", "acknowledge one made 8"});
+  f.submit("two");
+  assert_told(f, {"commit two made 9"});
+  assert_text(f.come_back("run2", position("e", 8))[10], "");
+  assert_text(f.redis.answer("publish", published(9))[5], batch_of({"two"}));
+}
+
+void a_message_of_the_lost_batch_that_does_not_fit_is_nowhere(void**) {
+  IslandFixture f;
+  f.settings.island_bytes = 3 * RoomOutbox::kStepBytes;
+  const std::string large(3 * RoomOutbox::kStepBytes, 'x');
+  f.open("e", 7);
+  f.submit("one");
+  f.submit(large);
+  f.submit("two");
+  f.redis.answer("publish", published(8));
+  f.redis.next("publish");
+  f.told();
+  f.lose();
+  f.pass(5'000);
+  f.submit("three");
+  f.submit(reply_to(9));
+  assert_told(f, {"renumber made 8", "commit " + large + " " + kUnavailable, "commit two made 9",
+                  "commit three made 10", "commit reply " + kUnavailable});
+  f.settings.island_bytes = 8 << 20;
+  f.submit(reply_to(9));
+  assert_text(f.come_back("run2", position("e", 10, {}, "9"))[10], "me.2");
+  assert_text(references_of(f.redis.answer("publish", published(11))[5]), "three 0,reply 10,");
+}
+
+void without_memory_for_a_token_the_earlier_ones_are_known(void**) {
+  IslandFixture f;
+  f.become_island({"one"});
+  f.submit(reply_to(8));  // in a batch of its own
+  f.come_back("run2", position("e", 7));
+  f.host.no_tokens = true;
+  f.redis.answer("publish", published(8));
+  assert_true(f.redis.commands.empty());
+  f.host.no_tokens = false;
+  f.lose();
+  f.come_back("run2", position("e", 8, {entry(8, {"one"}, "me.1")}));
+  assert_text(references_of(f.redis.answer("publish", published(9))[5]), "reply 8,");
+}
+
 }  // namespace
 
 int main() {
@@ -449,6 +640,17 @@ int main() {
       cmocka_unit_test(another_room_of_the_hub_gets_the_messages_of_the_island),
       cmocka_unit_test(an_island_that_nobody_has_is_merged_and_forgotten),
       cmocka_unit_test(rules_of_an_island_are_written_when_redis_is_back),
+      cmocka_unit_test(changes_and_replies_that_wait_for_the_merge_find_their_messages),
+      cmocka_unit_test(what_refers_to_a_message_that_the_shared_room_does_not_have_is_no_change),
+      cmocka_unit_test(what_was_submitted_before_the_end_and_comes_after_it_finds_its_message),
+      cmocka_unit_test(what_waits_for_the_island_refers_to_the_same_messages_in_it),
+      cmocka_unit_test(what_another_server_handed_over_is_not_published_again),
+      cmocka_unit_test(in_another_numbering_what_was_handed_over_is_another_message),
+      cmocka_unit_test(an_island_ends_although_the_hub_does_not_take_the_room),
+      cmocka_unit_test(islands_leave_memory_to_the_other_rooms),
+      cmocka_unit_test(a_batch_that_came_with_a_position_is_not_numbered_again),
+      cmocka_unit_test(a_message_of_the_lost_batch_that_does_not_fit_is_nowhere),
+      cmocka_unit_test(without_memory_for_a_token_the_earlier_ones_are_known),
   };
   return cmocka_run_group_tests_name("cluster/room_island", tests, nullptr, nullptr);
 }

@@ -220,6 +220,23 @@ void another_numbering_is_adopted(void**) {
   assert_told(f, {"adopt newer 4"});
 }
 
+void in_another_numbering_what_waits_refers_to_nothing(void**) {
+  Fixture f;
+  f.open("e", 7);
+  f.redis.open = false;
+  f.room->on_lost();
+  f.submit(change_of(7));
+  f.submit(reply_to(7));
+  f.redis.open = true;
+  f.room->look_after();
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("new", 9));
+  assert_told(f, {"adopt new 9", "commit change " + std::to_string(static_cast<int>(Error::no_such_message))});
+  assert_text(references_of(f.redis.answer("publish", list({text("OK"), text("10"), text("5")}))[5]), "reply 0,");
+  assert_told(f, {"commit reply new 10"});
+  assert_int_equal(f.counters.waiting, 0);
+}
+
 void what_waits_too_long_fails(void**) {
   Fixture f;
   f.open();
@@ -586,6 +603,7 @@ int main() {
       cmocka_unit_test(it_waits_until_all_servers_have_handed_over),
       cmocka_unit_test(it_hands_over_what_redis_lacks),
       cmocka_unit_test(another_numbering_is_adopted),
+      cmocka_unit_test(in_another_numbering_what_waits_refers_to_nothing),
       cmocka_unit_test(what_waits_too_long_fails),
       cmocka_unit_test(not_more_than_the_bound_waits),
       cmocka_unit_test(a_refused_step_is_tried_again_after_a_second),
