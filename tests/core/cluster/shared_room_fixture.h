@@ -81,7 +81,8 @@ inline Message reply_to(std::uint64_t target, const std::string& epoch = {}) {
 // What the messages of a batch refer to.
 inline std::string references_of(const std::string& batch) {
   std::string result;
-  for (const std::shared_ptr<Message>& message : *read_messages(batch)) {
+  const Result<std::vector<std::shared_ptr<Message>>> messages = read_messages(batch);
+  for (const std::shared_ptr<Message>& message : *messages) {
     result += message->payload + " " + std::to_string(message->target_seq + message->extra->reply_to) + ",";
   }
   return result;
