@@ -2,8 +2,8 @@
 
 import json
 import threading
-import time
 
+import pychat
 import pytest
 from cluster_support import Redis, RedisCluster, Writer, history_at, partition_of, ready, token
 from http_support import EventStream, Http, problem
@@ -304,6 +304,25 @@ def test_clients_of_other_protocols(start, redis, way, talk, raw, stomp_client, 
     assert plain.read_frame()[1] == b"n2"
 
 
+def test_a_room_that_was_closed_elsewhere_gets_the_messages_of_the_island(start, redis, way, talk):
+    road = way()
+    far = start(road.url)
+    bob = talk(far)
+    bob.say("before")
+    with pychat.Server(address="127.0.0.1", port=0, cluster=redis.url, cluster_policy=pychat.ClusterPolicy.ISLAND) as near:
+        road.cut()
+        assert bob.say("1")["type"] == "ack"
+        near.close_room("dev")
+        ann = talk(near)
+        road.mend()
+        wait_for_the_end(far)
+        history = history_at(talk, far)
+        assert [(seq, text) for _, seq, text in history] == [(1, "1")]
+        assert history[0][0] not in (bob.welcome["epoch"], bob.messages()[1][0])
+        assert ann.heard("1")["epoch"] == history[0][0]
+        assert near.stats().cluster_islands_now == 0
+
+
 def test_a_server_that_stops_as_an_island_says_what_is_lost(start, redis, talk):
     server = start(redis.url)
     ann, bob = talk(server), talk(server, "other")
@@ -364,7 +383,6 @@ def test_without_the_policy_messages_fail_and_rooms_cannot_be_entered(
     plain = websocket(server, "/chat?room=dev")
     redis.kill()
     wait_until(lambda: not ready(server))
-    began_s = time.monotonic()
     ref = ann.request("send", room="dev", text="lost")
     joining = ann.request("join", room="other")
     stomp.send("/topic/dev", "lost", headers={"receipt": "sent"})
@@ -374,7 +392,6 @@ def test_without_the_policy_messages_fail_and_rooms_cannot_be_entered(
     assert ann.answer(joining)["code"] == "unavailable"
     assert json.loads(stomp.listener.message().body)["error"] == "unavailable"
     assert stomp.listener.receipts.empty()
-    assert time.monotonic() - began_s > 3
     assert renumberings(ann) == []
     redis.start()
     wait_until(lambda: ready(server))
