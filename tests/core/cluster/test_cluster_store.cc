@@ -286,8 +286,9 @@ void a_server_hears_what_another_tells_it(void**) {
   wait_until([&] { return first.store->settled() && second.store->settled(); });
   const std::string& name = second.store->far().name();
   assert_int_equal(name.size(), 8);
+  assert_true(second.tell(name, "self") == Told::heard);  // and it listens by then
   for (const char* text : {"one", "two", "three"}) assert_true(first.tell(name, text) == Told::heard);
-  wait_until([&] { return second.ear.heard() == "one;two;three;"; });
+  wait_until([&] { return second.ear.heard() == "self;one;two;three;"; });
   assert_text(first.ear.heard(), "");
   assert_true(first.tell(first.store->far().name(), "self") == Told::heard);
   wait_until([&] { return first.ear.heard() == "self;"; });
