@@ -340,15 +340,22 @@ void FarGate::write(std::uint64_t number, std::string bytes, bool last) {
 
 void FarGate::tell_entry(std::uint64_t number, const std::string& entry, std::string text) {
   tell(entry, std::move(text), [this, number](FarServers::Told told) {
-    if (told != FarServers::Told::heard) abandon(number);
+    if (told == FarServers::Told::heard) return;
+    const auto found = incoming_.find(number);
+    if (told == FarServers::Told::failed && found != incoming_.end() && !found->second.answer.empty()) {
+      found->second.untold = true;  // what was carried out is not unknown: the timer tells it again
+    } else {
+      abandon(number);
+    }
   });
 }
 
 // The session has to learn when an essential answer does not reach the client. Any other may have to be given again.
 void FarGate::finish(std::unordered_map<std::uint64_t, Incoming>::iterator incoming) {
   incoming->second.place.release();
-  incoming->second.forget_ms = loop_.now_ms() + kAnsweredMs;
-  answered_.emplace_back(incoming->first, incoming->second.forget_ms);
+  const std::int64_t forget_ms = loop_.now_ms() + kAnsweredMs;
+  answered_.emplace_back(incoming->first, forget_ms);
+  incoming->second.forget_ms = forget_ms;  // when the list has it, so that it is forgotten
   if (answered_.size() > kMaxAnswered) forget_oldest();
 }
 
@@ -415,8 +422,9 @@ void FarGate::take(FarSlow message) {  // NOLINT(performance-unnecessary-value-p
   if (found == by_name_.end()) return;
   Incoming& incoming = incoming_.at(found->second);
   if (incoming.forget_ms == -1) return;
-  incoming.forget_ms = loop_.now_ms() + kAnsweredMs;
-  answered_.emplace_back(found->second, incoming.forget_ms);
+  const std::int64_t forget_ms = loop_.now_ms() + kAnsweredMs;
+  answered_.emplace_back(found->second, forget_ms);
+  incoming.forget_ms = forget_ms;
 }
 
 // Both --------------------------------------------------------------------------------------------------------------------
@@ -515,7 +523,9 @@ void FarGate::on_deadline(std::int64_t now_ms) {
   }
   while (!answered_.empty() && now_ms >= answered_.front().second) forget_oldest();
   std::vector<std::uint64_t> unanswered;
-  for (const auto& [number, one] : incoming_) {
+  std::vector<std::uint64_t> untold;
+  for (auto& [number, one] : incoming_) {
+    if (std::exchange(one.untold, false)) untold.push_back(number);
     if (one.forget_ms != -1) continue;
     servers.insert(one.name.entry);
     if (one.deadline_ms != -1 && now_ms >= one.deadline_ms) unanswered.push_back(number);
@@ -528,6 +538,11 @@ void FarGate::on_deadline(std::int64_t now_ms) {
   });
   for (const std::uint64_t number : late) fail(number);
   for (const std::uint64_t number : unanswered) abandon(number);
+  for (const std::uint64_t number : untold) {
+    if (const auto found = incoming_.find(number); found != incoming_.end()) {
+      tell_entry(number, found->second.name.entry, found->second.answer);
+    }
+  }
   for (auto& [server, text] : texts) tell(server, std::move(text));
   for (const std::string& server : servers) {
     far_->tell(server, pack_presence(), later([this, server](FarServers::Told told) { on_look(server, told); }));

@@ -101,6 +101,7 @@ class FarGate final : private TimerEntry {
     std::uint64_t writes = 0;
     std::int64_t forget_ms = -1;  // not -1: it is answered, and its loss may still be told
     std::string answer = {};      // packed, to be given again; empty: it cannot be
+    bool untold = false;          // Redis has not taken `answer`
   };
 
   // A text that its server has not heard.
