@@ -128,10 +128,12 @@ void FarLink::tell(std::string_view server, std::string text, Done told) {
   if (told) {
     published = [&store = store_, told](redis::Reply&& reply) {
       const bool answered = reply.answered() && reply.value.is_integer();
-      if (answered && reply.value.integer > 0) {
+      if (!answered) {
+        told(Told::failed);
+      } else if (reply.value.integer > 0) {
         told(Told::heard);
       } else {
-        told(answered && store.settled() ? Told::nobody : Told::failed);
+        told(store.settled() ? Told::nobody : Told::unsettled);
       }
     };
   }

@@ -363,6 +363,24 @@ test('Redis is killed: requests elsewhere are answered, and the session goes on 
   assert.ok(await session.isKnown());
 });
 
+test('Redis is back before the server of the session is: a POST waits for it', async (t) => {
+  const { redis, servers: [home, entry] } = await startCluster(t, 2);
+  const session = await openAt(home, entry);
+  await session.connect();
+  home.child.kill('SIGSTOP');
+  atEnd(t, () => home.child.kill('SIGCONT'));
+  redis.child.kill('SIGKILL');
+  await until(async () => (await request(entry, '/readyz')).status === 503);
+  await startRedis(t, redis.folder);
+  await until(async () => (await request(entry, '/readyz')).status === 200);
+  const posted = session.post('3');
+  const held = until(async () => (await metric(entry, 'libchat_cluster_forwarded_requests')) === 1);
+  assert.equal(await Promise.race([posted, held]), undefined);
+  home.child.kill('SIGCONT');
+  assert.deepEqual(told(await posted), { status: 200, type: 'text/html', body: 'ok' });
+  assert.ok(await session.isKnown());
+});
+
 class SockJsClient {
   constructor(t, server, transport, path = '/chat?room=one') {
     this.socket = new SockJS(server.http(path), null, { transports: transport });

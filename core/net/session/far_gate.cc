@@ -469,8 +469,9 @@ void FarGate::tell(const std::string& server, std::string text, FarServers::Done
 }
 
 void FarGate::on_told(const std::string& server, Unheard unheard, FarServers::Told told) {
-  if (told == FarServers::Told::nobody) {
+  if (told == FarServers::Told::nobody || told == FarServers::Told::unsettled) {
     Silence& silence = silence_of(server);
+    if (silence.gone && told == FarServers::Told::unsettled) silence = Silence{loop_.now_ms()};
     if (!silence.gone) {
       keep_unheard(silence, std::move(unheard));
       return;
@@ -550,6 +551,7 @@ void FarGate::on_deadline(std::int64_t now_ms) {
 }
 
 void FarGate::on_look(const std::string& server, FarServers::Told told) {
+  if (told == FarServers::Told::unsettled) return;  // that tells nothing of this server
   const auto found = silent_.find(server);
   if (told == FarServers::Told::nobody) {
     Silence& silence = silence_of(server);

@@ -42,8 +42,9 @@ class FarServers {
   // another arrive in their order; those that are under way are lost when the cluster is.
   enum class Told : std::uint8_t {
     heard,
-    nobody,  // there is no such server
-    failed,  // the cluster is gone: the server may have heard it
+    nobody,     // there is no such server
+    unsettled,  // nobody hears it, but the cluster has just come back, and servers are still connecting to it
+    failed,     // the cluster is gone: the server may have heard it
   };
   using Done = std::function<void(Told)>;
   virtual void tell(std::string_view server, std::string text, Done told) = 0;
