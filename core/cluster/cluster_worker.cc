@@ -409,15 +409,34 @@ void ClusterWorker::take(Step& step) {
 
 // A command that concerns no room. Rooms do not wait for it, so it is refused first.
 void ClusterWorker::send(const Step& step) {
-  RedisShard* const shard = step.room.empty() ? shards_.any_open() : shards_.shard_of(partition_of(step.room));
+  if (step.room.empty()) {
+    send_to_any(shards_.any_open(), step.words, step.reply);
+    return;
+  }
+  send_to(shards_.shard_of(partition_of(step.room)), step.words, step.reply);
+}
+
+// A text to a server. The count in an answer is that of one node: a server that connects to it again hears the others.
+void ClusterWorker::send_to_any(RedisShard* shard, const std::vector<std::string>& words,
+                                const redis::ReplyHandler& done) {
+  if (done == nullptr || shards_.all().size() == 1) return send_to(shard, words, done);
+  send_to(shard, words, [this, shard, words, done](redis::Reply&& reply) {
+    const bool unheard = reply.answered() && reply.value.is_integer() && reply.value.integer == 0;
+    RedisShard* const next = unheard && stop_ms_ == 0 ? shards_.open_after(*shard) : nullptr;
+    if (next == nullptr) return done(std::move(reply));
+    surely([&] { send_to_any(next, words, done); });
+  });
+}
+
+void ClusterWorker::send_to(RedisShard* shard, const std::vector<std::string>& words, const redis::ReplyHandler& done) {
   Status sent{Error::unavailable, "Redis does not answer"};
   if (shard != nullptr && shard->is_open() && !shard->has_many_bytes()) {
-    sent = shard->send(step.words, [shard, done = step.reply](redis::Reply&& reply) {
+    sent = shard->send(words, [shard, done](redis::Reply&& reply) {
       if (reply.answered() && reply.value.is_error()) (void)shard->refused(reply.value);
       if (done) done(std::move(reply));
     });
   }
-  if (!sent.ok() && step.reply) step.reply({redis::Reply::Outcome::not_sent, {}, sent});
+  if (!sent.ok() && done) done({redis::Reply::Outcome::not_sent, {}, sent});
 }
 
 void ClusterWorker::tell(const FarNotice& notice) {

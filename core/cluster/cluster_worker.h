@@ -71,6 +71,8 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   void take_steps();
   void take(Step& step);
   void send(const Step& step);
+  void send_to(RedisShard* shard, const std::vector<std::string>& words, const redis::ReplyHandler& done);
+  void send_to_any(RedisShard* shard, const std::vector<std::string>& words, const redis::ReplyHandler& done);
   void tell(const FarNotice& notice);
   std::string channel_of_room(const std::string& room) const;
   std::string channel_of_server(const std::string& id) const { return settings.prefix + "n:" + id; }

@@ -111,6 +111,13 @@ RedisShard* Shards::any_open(const RedisShard* except) const {
   return found == shards_.end() ? nullptr : found->get();
 }
 
+RedisShard* Shards::open_after(const RedisShard& shard) const {
+  auto next = std::find_if(shards_.begin(), shards_.end(), [&](const auto& one) { return one.get() == &shard; });
+  if (next == shards_.end()) return nullptr;
+  next = std::find_if(next + 1, shards_.end(), [](const auto& one) { return one->is_open(); });
+  return next == shards_.end() ? nullptr : next->get();
+}
+
 RedisShard& Shards::add(const redis::RedisTarget& target, Status& started) {
   std::vector<std::string> channels = channels_;
   // Its sign of life must not come by way of another node.

@@ -53,6 +53,8 @@ class Shards {
   bool all_open() const;
   // One that is open, but not `except`; the same one while it is. nullptr: none.
   RedisShard* any_open(const RedisShard* except = nullptr) const;
+  // The next open one in the order that any_open() begins. nullptr: none, or there is no such shard any more.
+  RedisShard* open_after(const RedisShard& shard) const;
 
  private:
   class Nowhere;

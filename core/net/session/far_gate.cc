@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <new>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,6 +27,8 @@ constexpr std::size_t kMaxUnheardBytes = 4 << 20;
 constexpr std::int64_t kGoneMs = 60'000;
 // Requests that are answered, on one loop. Above this the oldest are forgotten.
 constexpr std::size_t kMaxAnswered = 16'384;
+// So long an answer that comes again is not taken for one that the client does not get.
+constexpr std::int64_t kRepeatMs = 10'000;
 constexpr std::int64_t kRequestBytes = 1'024;
 
 // The length is known now, whatever the framing was.
@@ -112,6 +113,8 @@ void FarGate::shut_down() {
   incoming_.clear();
   by_name_.clear();
   answered_.clear();
+  passed_on_.clear();
+  passed_on_by_age_.clear();
   writings_->clear();
   silent_.clear();
 }
@@ -224,13 +227,14 @@ void FarGate::drained(const std::string& server, std::uint64_t number) {
 
 void FarGate::take(FarAnswer message) {
   const auto found = outgoing_.find(message.number);
-  if (found == outgoing_.end()) tell(message.home, pack(FarLost{name_of(message.number)}));
+  if (found == outgoing_.end()) not_known(message.home, message.number);
   if (found == outgoing_.end() || found->second.streams) return;
   const HeldRequest held = found->second.held;
   if (message.response.streams) {
     found->second.streams = true;
     if (found->second.deadline_ms != -1) found->second.deadline_ms = loop_.now_ms() + found->second.within_ms;
   } else {
+    note_passed_on(message.number);
     if (message.essential) note_written(message.number, found->second.server);
     outgoing_.erase(found);
   }
@@ -239,10 +243,7 @@ void FarGate::take(FarAnswer message) {
 
 void FarGate::take(FarWrite message) {
   const auto found = outgoing_.find(message.number);
-  if (found == outgoing_.end()) {
-    tell(message.home, pack(FarLost{name_of(message.number)}));
-    return;
-  }
+  if (found == outgoing_.end()) return not_known(message.home, message.number);
   if (message.order <= found->second.writes) return;  // twice
   if (!found->second.streams || message.order != ++found->second.writes) {
     fail(message.number);
@@ -250,12 +251,30 @@ void FarGate::take(FarWrite message) {
   }
   const HeldRequest held = found->second.held;
   if (message.last) {
+    note_passed_on(message.number);
     note_written(message.number, found->second.server);
     outgoing_.erase(found);
   } else if (found->second.deadline_ms != -1) {
     found->second.deadline_ms = loop_.now_ms() + found->second.within_ms;
   }
   loop_.write(held, std::move(message.bytes), message.last);
+}
+
+// In a Redis Cluster an answer may come twice, by two nodes: the home must not take it for lost then.
+void FarGate::note_passed_on(std::uint64_t number) {
+  const std::int64_t now_ms = loop_.now_ms();
+  while (!passed_on_by_age_.empty() &&
+         (passed_on_by_age_.size() >= kMaxAnswered || now_ms >= passed_on_by_age_.front().second)) {
+    passed_on_.erase(passed_on_by_age_.front().first);
+    passed_on_by_age_.pop_front();
+  }
+  passed_on_by_age_.emplace_back(number, now_ms + kRepeatMs);
+  passed_on_.insert(number);
+}
+
+// An answer, or a part of one, has come.
+void FarGate::not_known(const std::string& home, std::uint64_t number) {
+  if (!passed_on_.contains(number)) tell(home, pack(FarLost{name_of(number)}));
 }
 
 // Until its exchange has ended. The home forgets the answer otherwise.

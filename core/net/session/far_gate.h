@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 
@@ -132,6 +133,8 @@ class FarGate final : private TimerEntry {
   void refuse(const HeldRequest& held, const Pairs& headers, Refusal refusal, const std::string& address);
   void fail(std::uint64_t number, FarServers::Told told = FarServers::Told::nobody);
   void note_written(std::uint64_t number, const std::string& server);
+  void note_passed_on(std::uint64_t number);
+  void not_known(const std::string& home, std::uint64_t number);
   // Tells a server something, after what it has not heard yet. done: is called on the loop in a later turn, when it is known
   // whether the server has heard it. request: the number of a request that is sent, or 0.
   void tell(const std::string& server, std::string text, FarServers::Done done = nullptr, std::uint64_t request = 0);
@@ -170,6 +173,8 @@ class FarGate final : private TimerEntry {
   std::uint64_t last_number_ = 0;
   std::unordered_map<std::uint64_t, Outgoing> outgoing_;
   std::unordered_map<std::uint64_t, Incoming> incoming_;
+  std::unordered_set<std::uint64_t> passed_on_;  // requests whose clients have got their answers, for some seconds
+  std::deque<std::pair<std::uint64_t, std::int64_t>> passed_on_by_age_;  // with their ends, the oldest first
   std::map<FarRequestName, std::uint64_t> by_name_;
   std::deque<std::pair<std::uint64_t, std::int64_t>> answered_;  // of incoming_, with their forget_ms, the oldest first
   StringMap<Silence> silent_;
