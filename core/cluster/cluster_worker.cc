@@ -316,7 +316,10 @@ bool ClusterWorker::is_news(std::string_view origin) {
   if (dot == std::string_view::npos) return false;
   const auto number = number_in<std::uint64_t>(origin.substr(dot + 1));
   origin = origin.substr(0, dot);
-  return number && origin != settings.id && heard_.is_new(origin, *number);
+  if (!number || origin == settings.id) return false;
+  const NoticeFilter::News news = heard_.take(origin, *number);
+  if (news == NoticeFilter::News::too_old) dropped();
+  return news == NoticeFilter::News::fresh;
 }
 
 // Without memory the text is lost, and the list is incomplete: it may be long, and nobody may have asked for it.

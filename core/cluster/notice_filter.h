@@ -16,23 +16,32 @@ namespace chat::cluster {
 
 class NoticeFilter {
  public:
-  // So many numbers before the newest one are told apart; an older one is not new.
-  static constexpr std::size_t kWindow = 1'024;
+  // So many numbers before the newest one are told apart.
+  static constexpr std::size_t kWindow = 16'384;
 
-  // The first time that this number of the server comes. Numbers begin at 1. Throws std::bad_alloc; then nothing has changed.
-  bool is_new(std::string_view server, std::uint64_t number) {
+  enum class News : std::uint8_t {
+    fresh,
+    repeated,
+    too_old,  // nobody knows whether it has come before; it is not taken
+  };
+  // Notes that this number of the server has come. Numbers begin at 1. Throws std::bad_alloc; then nothing has changed.
+  News take(std::string_view server, std::uint64_t number) {
     Seen& seen = servers_.try_emplace(std::string(server)).first->second;
     if (number > seen.newest) {
       const std::uint64_t step = number - seen.newest;
-      seen.before = step < kWindow ? seen.before << static_cast<std::size_t>(step) : std::bitset<kWindow>();
+      if (step >= kWindow) {
+        seen.come.reset();
+      } else {
+        for (std::uint64_t i = 1; i < step; ++i) seen.come.reset(place_of(seen.newest + i));
+      }
       seen.newest = number;
-      seen.before.set(0);
-      return true;
+    } else if (seen.newest - number >= kWindow) {
+      return News::too_old;
+    } else if (seen.come.test(place_of(number))) {
+      return News::repeated;
     }
-    const std::uint64_t age = seen.newest - number;
-    if (age >= kWindow || seen.before.test(static_cast<std::size_t>(age))) return false;
-    seen.before.set(static_cast<std::size_t>(age));
-    return true;
+    seen.come.set(place_of(number));
+    return News::fresh;
   }
 
   // Forgets the servers that are not among these.
@@ -43,8 +52,9 @@ class NoticeFilter {
  private:
   struct Seen {
     std::uint64_t newest = 0;
-    std::bitset<kWindow> before;  // by their distance to the newest
+    std::bitset<kWindow> come;  // the newest numbers, each at its place_of()
   };
+  static std::size_t place_of(std::uint64_t number) { return static_cast<std::size_t>(number % kWindow); }
 
   StringMap<Seen> servers_;
 };

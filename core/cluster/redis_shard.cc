@@ -143,6 +143,7 @@ void RedisShard::subscribe_own() {
     }
     heard_ms_ = loop_ms();
     next_sign_ms_ = 0;
+    unanswered_signs_ = 0;
     up_ = true;
     user_.on_up(*this);
   };
@@ -182,14 +183,20 @@ void RedisShard::tick(std::int64_t late_ms) {
   if (!up_) return;
   if (late_ms > 0) heard_ms_ += late_ms;
   const std::int64_t ms = loop_ms();
-  if (ms >= next_sign_ms_) {
-    next_sign_ms_ = ms + kSignMs;
-    (void)publish(channels_.front(), "h");
-    check_role();
+  if (ms - heard_ms_ > settings_.alive_ms) {
+    heard_ms_ = ms;
+    // Or Redis does not take commands. Those that wait are repeated elsewhere, before newer ones overtake them.
+    if (unanswered_signs_ != 0) commands_.distrust("it does not answer");
+    subscriber_.distrust("nothing was heard on the subscription");
+    return;
   }
-  if (ms - heard_ms_ <= settings_.alive_ms) return;
-  heard_ms_ = ms;
-  subscriber_.distrust("nothing was heard on the subscription");
+  if (ms < next_sign_ms_) return;
+  next_sign_ms_ = ms + kSignMs;
+  const auto answered = [this, session = session_](redis::Reply&&) {
+    if (session == session_) --unanswered_signs_;
+  };
+  if (publish(channels_.front(), "h", answered).ok()) ++unanswered_signs_;
+  check_role();
 }
 
 // A primary that becomes a replica keeps its connections, and takes the state of another one. It may be a primary again since.

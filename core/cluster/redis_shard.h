@@ -156,6 +156,7 @@ class RedisShard final : public RoomRedis {
   std::int64_t lost_ms_ = 0;   // when it was open last, or began
   std::int64_t heard_ms_ = 0;  // the last sign of life on the subscription
   std::int64_t next_sign_ms_ = 0;
+  int unanswered_signs_ = 0;
   std::int64_t next_log_ms_ = 0;
 };
 
