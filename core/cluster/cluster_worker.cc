@@ -184,7 +184,7 @@ void ClusterWorker::on_beat(bool first) {
   counters.servers.store(membership_.servers(), std::memory_order_relaxed);
   surely([&] {
     const std::vector<std::string> ids = membership_.ids();
-    heard_.keep(ids);
+    heard_.keep(membership_.ids_with_greeted());
     if (hub_ != nullptr) people_.take_servers(ids);
   });
   note_others();

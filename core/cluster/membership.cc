@@ -90,6 +90,12 @@ std::vector<std::string> Membership::ids() const {
   return ids;
 }
 
+std::vector<std::string> Membership::ids_with_greeted() const {
+  std::vector<std::string> all = ids();
+  for (const auto& [number, greeting] : greetings_) all.push_back(greeting.id);
+  return all;
+}
+
 std::string Membership::id_of(std::uint32_t number) const {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     if (numbers_[i] == number) return servers_[i].id;

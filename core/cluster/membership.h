@@ -42,6 +42,8 @@ class Membership {
   std::uint64_t servers() const { return servers_.size(); }
   // Of all servers with a lease, also this one.
   std::vector<std::string> ids() const;
+  // The same, and of those that have greeted and are not listed yet.
+  std::vector<std::string> ids_with_greeted() const;
   // The id of the server with this number; empty: none has it.
   std::string id_of(std::uint32_t number) const;
   // The numbers of all servers with a lease, and of those that have greeted.
