@@ -254,6 +254,20 @@ test('what is kept of lost clients is bounded', async (t) => {
   assert.ok(same > 0 && same < all.length / 2, `${same}`);
 });
 
+// It loses all of its clients at once, most of them above the limit.
+test('a server that stops in order leaves what Redis has of its clients', async (t) => {
+  const { servers: [first, second] } = await start(t, 2, ['--recovery-bytes', '4000']);
+  const all = [];
+  for (let number = 0; number < 20; number += 1) all.push(await leave(t, first, { say: false }));
+  first.endGently();
+  await first.exited;
+  for (const old of all) {
+    const again = await comeBack(t, second, old.auth);
+    assert.equal(again.answer.sid, old.sid);
+    await again.close();
+  }
+});
+
 test('the window has passed', async (t) => {
   const { servers: [first, second] } = await start(t, 2, ['--recovery-window-ms', '100']);
   const old = await leave(t, first);

@@ -485,7 +485,12 @@ void SocketIoClients::keep_for_recovery(Member& member) {
     std::string text = session::pack_recovery({std::move(record)});
     // Without it the client is new. end_recovery() drops the record before.
     const auto bytes = static_cast<std::int64_t>(text.size() + kFarRecordBytes);
-    if (text.size() > session::kMaxFarRecoveryBytes || !shared.kept_far.add(bytes, loop.now_ms())) return;
+    if (text.size() > session::kMaxFarRecoveryBytes) return;
+    if (!shared.kept_far.add(bytes, loop.now_ms())) {
+      // A server that stops loses all of its clients at once: what Redis has of them is left there, as after a kill.
+      if (loop.draining() && member.keep_due_ms == -1) member.kept = false;
+      return;
+    }
     shared.far->keep(member.pid, std::move(text), shared.recovery.window_ms());
     member.kept = false;  // it is not this server's any more
     member.keep_due_ms = -1;
