@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "redis/info_field.h"
 #include "redis/redis_tls.h"
 #include "wire/json/json.h"
 
@@ -148,14 +149,25 @@ void GuestWorker::lost(Task task, const Status& why) {
 // Both links have to be with the same Redis.
 void GuestWorker::check_links() {
   if (!commands_->up() || !subscriber_->up()) return;
-  if (commands_->run() != subscriber_->run()) {
+  if (commands_->run() != subscriber_->run()) return compare_again();
+  subscribe();
+  check_up();
+}
+
+// A primary takes another replication id when its first replica comes, and long after its last one has gone: the commands may
+// have come before that.
+void GuestWorker::compare_again() {
+  (void)command(*commands_, {"INFO", "replication"}, [this](redis::Reply&& reply) {
+    if (!reply.answered() || !subscriber_->up()) return;
+    if (redis::info_field(reply.value.text, "master_replid") == subscriber_->run()) {
+      subscribe();
+      check_up();
+      return;
+    }
     // Nobody knows which of the two is right.
     commands_->distrust("it is not the primary that the subscriptions are with");
     subscriber_->distrust("it is not the primary that the commands go to");
-    return;
-  }
-  subscribe();
-  check_up();
+  });
 }
 
 // A primary that becomes a replica keeps its connections and takes what is published, and nobody hears it.

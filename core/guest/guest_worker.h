@@ -53,6 +53,7 @@ class GuestWorker {
 
   // Links -------------------------------------------------------------------------------------------------------------
   void check_links();
+  void compare_again();
   void check_up();
   void check_role();
   void lost(Task task, const Status& why);

@@ -2,12 +2,13 @@
 // Nora is at Node.js, Lisa (Socket.IO) and Vera (chat.v1) are at chatd.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import path from 'node:path';
 import { hasRedis, startRedis } from './cluster_support.mjs';
 import {
   connectIoClient, connectRedis, metric, ready, startGuest, startMixed, startNode, until,
 } from './guest_support.mjs';
-import { connectV1, temporaryFolder, test } from './support.mjs';
+import { atEnd, connectV1, temporaryFolder, test } from './support.mjs';
 
 const { Emitter } = createRequire(import.meta.url)('@socket.io/redis-emitter');
 const kinds = ['redis', 'sharded', 'streams'];
@@ -332,6 +333,30 @@ test('redis: messages wait for Redis', options, async (t) => {
   (await connectIoClient(t, alone.port)).emit('chat message', 'lost');
   await until(async () => (await metric(alone, 'libchat_guest_dropped_total{reason="unavailable"}')) === 1);
   assert.equal(await metric(alone, 'libchat_guest_waiting'), 0);
+});
+
+test('redis: another replication id of the same primary is no other primary', options, async (t) => {
+  const redis = await startRedis(t);
+  const chatd = await startGuest(t, redis, 'redis');
+  await until(async () => (await metric(chatd, 'libchat_guest_up')) === 1);
+  const client = await connectRedis(t, redis);
+  const connections = async (type) => {
+    const list = (await client.sendCommand(['CLIENT', 'LIST', 'TYPE', type])).split('\n');
+    return list.filter((line) => line.includes('name=libchat')).map((line) => /\bid=(\d+)/.exec(line)[1]);
+  };
+  const id = async () => /master_replid:(\w+)/.exec(await client.info('replication'))[1];
+  const [commands, [subscriber], before] = [await connections('normal'), await connections('pubsub'), await id()];
+  assert.equal(commands.length, 1);
+  // The first replica: Redis takes another id when somebody asks for its data.
+  const replica = net.connect(redis.url.slice('unix://'.length));
+  atEnd(t, () => replica.destroy());
+  replica.on('error', () => {});
+  replica.write('PSYNC ? -1\r\n');
+  await until(async () => (await id()) !== before);
+  await client.sendCommand(['CLIENT', 'KILL', 'ID', subscriber]);
+  await until(async () => (await connections('pubsub')).length === 1 && (await metric(chatd, 'libchat_guest_up')) === 1);
+  assert.notDeepEqual(await connections('pubsub'), [subscriber]);
+  assert.deepEqual(await connections('normal'), commands);
 });
 
 test('redis: what the connection had not sent is sent to the next one', options, async (t) => {
