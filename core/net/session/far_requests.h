@@ -25,7 +25,7 @@ struct FarStats {
 class FarRequests {
  public:
   // In each direction.
-  static constexpr std::int64_t kMax = 8'192;
+  static constexpr std::int64_t kMax = 65'536;
   // A polling session has a GET and a POST.
   static constexpr std::int64_t kPerSession = 2;
 
