@@ -295,6 +295,7 @@ void FarGate::take(FarRequest message) {
   if (by_name_.contains(name)) return;  // it came twice
   FarRequests::Place place = requests_->receive();
   if (!place) {
+    loop_.refusals().note(Refusal::sessions, message.context.address, "a request of another server");
     refuse_with(HttpResponse::text(503, "too many requests of other servers\n"));
     return;
   }
