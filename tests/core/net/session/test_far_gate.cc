@@ -32,6 +32,7 @@ class Wire {
 
   FarServers::Told tell(const std::string& server, const std::string& text) {
     if (is_cut) return FarServers::Told::failed;
+    if (is_unsettled) return FarServers::Told::unsettled;
     if (loses) return FarServers::Told::heard;
     const auto found = gates_.find(server);
     if (found == gates_.end()) return FarServers::Told::nobody;
@@ -40,6 +41,7 @@ class Wire {
   }
 
   bool is_cut = false;
+  bool is_unsettled = false;
   bool loses = false;  // what is told is lost on its way
 
  private:
@@ -524,6 +526,100 @@ void an_answer_that_redis_does_not_take(void**) {
   assert_text(f.answers(), "1 400 unknown\n");  // at once
 }
 
+// A POST was carried out: its client must not be told that its session is unknown.
+void a_kept_answer_that_redis_does_not_take(void**) {
+  Fixture f;
+  const auto post = f.forward(1, "/post", "one");
+  const auto poll = f.forward(2);
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "ok"), false);
+  f.home.gate.answer(f.home.seen.held[1].number, HttpResponse::text(400, "bad"), false);
+  f.wire.is_cut = true;
+  f.run();
+  f.advance(1'100);  // it fails again
+  f.wire.is_cut = false;
+  f.run();
+  assert_text(f.answers(), "");
+  f.advance(1'100);
+  std::string answers = f.answers();
+  assert_true(answers == "1 200 ok2 400 bad" || answers == "2 400 bad1 200 ok");
+  assert_text(f.home.seen.log, "");
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+  f.advance(11'000);
+  assert_text(f.answers(), "");
+}
+
+// Redis is back, and home and entry connect to it one after the other.
+void a_cluster_that_has_just_come_back(void**) {
+  Fixture f;
+  const auto held = f.forward(1);
+  f.wire.is_unsettled = true;
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  const auto post = f.forward(2, "/post", "one");
+  for (int second = 0; second < 5; ++second) f.advance(1'100);  // no such look counts as a silent one
+  assert_text(f.answers(), "");
+  assert_text(f.home.seen.log, "");
+  f.wire.is_unsettled = false;
+  f.advance(1'100);
+  assert_text(f.answers(), "1 200 packets");
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+  f.home.gate.answer(f.home.seen.held[1].number, HttpResponse::text(200, "ok"), false);
+  f.run();
+  assert_text(f.answers(), "2 200 ok");
+}
+
+void a_server_that_had_gone_may_be_there_when_the_cluster_comes_back(void**) {
+  Fixture f;
+  f.wire.remove("home");
+  const auto first = f.forward(1);
+  for (int second = 0; second < 3; ++second) f.advance(1'100);
+  assert_text(f.answers(), "1 400 unknown\n");
+  f.wire.is_unsettled = true;
+  const auto second = f.forward(2);
+  assert_text(f.answers(), "");
+  f.wire.is_unsettled = false;
+  f.wire.add("home", f.home.gate);
+  f.advance(1'100);
+  assert_int_equal(f.home.seen.held.size(), 1);
+  assert_text(f.answers(), "");
+}
+
+// In a Redis Cluster it may come by two nodes.
+void an_answer_that_comes_twice(void**) {
+  Fixture f;
+  const auto poll = f.forward(1);
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  const WiredServers::Text answer = f.home.far.texts.back();
+  f.run();
+  assert_text(f.answers(), "1 200 packets");
+  f.home.far.texts.push_back({answer.server, answer.text, nullptr});
+  f.run();
+  assert_text(f.answers(), "");
+  assert_text(f.home.seen.log, "");
+}
+
+void the_end_of_a_streaming_answer_that_comes_twice(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  const std::uint64_t number = begin_streaming(f);
+  f.home.gate.write(number, "one", true);
+  const WiredServers::Text end = f.home.far.texts.back();
+  f.run();
+  f.home.far.texts.push_back({end.server, end.text, nullptr});
+  f.run();
+  assert_text(f.written(), "1 one end;");
+  assert_text(f.home.seen.log, "");
+}
+
+void the_home_has_no_place(void**) {
+  Fixture f;
+  std::vector<FarRequests::Place> places;
+  for (std::int64_t number = 0; number < FarRequests::kMax; ++number) places.push_back(f.home.requests.receive());
+  const auto exchange = f.forward(1);
+  assert_text(f.answers(), "1 503 too many requests of other servers\n");
+  assert_int_equal(f.home.server.refused(Refusal::sessions), 1);
+  assert_int_equal(f.entry.server.refused(Refusal::sessions), 0);
+}
+
 void an_answer_for_a_request_that_is_not_known(void**) {
   Fixture f;
   const auto exchange = f.forward(1);
@@ -670,6 +766,12 @@ int main() {
       cmocka_unit_test(a_gap_ends_a_streaming_answer),
       cmocka_unit_test(an_answer_that_nobody_hears),
       cmocka_unit_test(an_answer_that_redis_does_not_take),
+      cmocka_unit_test(a_kept_answer_that_redis_does_not_take),
+      cmocka_unit_test(a_cluster_that_has_just_come_back),
+      cmocka_unit_test(a_server_that_had_gone_may_be_there_when_the_cluster_comes_back),
+      cmocka_unit_test(an_answer_that_comes_twice),
+      cmocka_unit_test(the_end_of_a_streaming_answer_that_comes_twice),
+      cmocka_unit_test(the_home_has_no_place),
       cmocka_unit_test(an_answer_for_a_request_that_is_not_known),
       cmocka_unit_test(a_streaming_answer_without_an_entry_ends),
       cmocka_unit_test(a_request_that_comes_twice),
