@@ -1540,8 +1540,8 @@ typedef struct chat_stats {
   uint64_t cluster_dropped; /* unnumbered messages that could not be passed on, and messages that could not be read */
   uint64_t cluster_holes;   /* times that messages were fetched because a notice was missing */
   uint64_t cluster_losses;  /* times that Redis was lost */
-  uint64_t cluster_islands_now; /* rooms whose messages this server numbers itself: CHAT_CLUSTER_ISLAND */
-  uint64_t cluster_merged;      /* messages that were added to their shared rooms after that */
+  uint64_t cluster_islands_now;   /* rooms whose messages this server numbers itself: CHAT_CLUSTER_ISLAND */
+  uint64_t cluster_merged;        /* messages that were added to their shared rooms after that */
   uint64_t cluster_forwarded_now; /* requests that this server holds for sessions of other servers */
   uint64_t cluster_foreign_now;   /* requests of other servers that this server holds for its sessions */
 } chat_stats;
