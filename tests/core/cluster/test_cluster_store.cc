@@ -81,6 +81,7 @@ void a_user_is_reached_at_every_server(void**) {
   Node first(redis.url()), second(redis.url());
   const ClientPtr far = second.f->open(0, "bob");
   const ClientPtr other = second.f->open(0, "eve");
+  const ClientPtr ann = second.member("dev");  // the room is open, so the worker knows the hub
   MessageDraft message = draft("", "for bob");
   assert_ok(first.hub().send_to_user("bob", message, real_moment()));
   wait_until([&] {
