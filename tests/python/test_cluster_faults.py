@@ -92,10 +92,15 @@ def test_a_primary_that_was_a_replica_meanwhile_lacks_what_the_other_lacked(star
     try:
         first, second = (start_chatd("--cluster", redis.url, "--metrics", "/metrics") for _ in range(2))
         ann, bob = talk(first), talk(second)
+
+        def have_lost(times):
+            return all(int(metric(server, "libchat_cluster_losses_total")) >= times for server in (first, second))
+
         for server in (redis, other):
             server.cli("CONFIG", "SET", "repl-diskless-sync-delay", 0)
         other.cli("REPLICAOF", "127.0.0.1", redis.port)
         wait_until(lambda: "master_link_status:up" in other.cli("INFO", "replication"))
+        wait_until(lambda: have_lost(1))  # the first replica of a Redis gives it another replication id
         for i in range(2):
             assert ann.say(str(i))["seq"] == i + 1
         assert redis.cli("WAIT", 1, 10_000) == "1"
@@ -105,7 +110,7 @@ def test_a_primary_that_was_a_replica_meanwhile_lacks_what_the_other_lacked(star
         redis.cli("REPLICAOF", "127.0.0.1", other.port)
         wait_until(lambda: "master_link_status:up" in redis.cli("INFO", "replication"))
         redis.cli("REPLICAOF", "NO", "ONE")
-        wait_until(lambda: all(int(metric(server, "libchat_cluster_losses_total")) >= 1 for server in (first, second)))
+        wait_until(lambda: have_lost(2))
         ack = bob.say("3")
         assert (ack["epoch"], ack["seq"]) == (ann.welcome["epoch"], 4)
         same_order([ann, bob], ["0", "1", "2", "3"])
