@@ -362,6 +362,21 @@ class Writer(threading.Thread):
             talker.close()
 
 
+@contextlib.contextmanager
+def writing(servers, count):
+    """So many writers at the servers, which write until the block ends. They say afterwards what problem they had."""
+    stop = threading.Event()
+    writers = [Writer(i, servers, stop) for i in range(count)]
+    try:
+        for writer in writers:
+            writer.start()
+        yield writers
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join(LIMIT_S)
+
+
 def history_at(talk, server):
     reader = talk(server)
     answer = reader.answer(reader.request("history", room="dev", limit=0))

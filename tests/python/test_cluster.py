@@ -14,7 +14,7 @@ import types
 import pychat
 import pytest
 import socketio
-from cluster_support import Redis, Way, Writer, history_at, partition_of, ready, token
+from cluster_support import Redis, Way, history_at, partition_of, ready, token, writing
 from http_support import Http, problem
 from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, kill, wait_until
 
@@ -496,55 +496,49 @@ def test_nothing_acknowledged_is_lost_or_doubled(start_chatd, talk, tmp_path, se
         return start_chatd("--cluster", ways[number].url, "--users", users, "--history-messages", "off")
 
     servers = [start(number) for number in range(3)]
-    stop = threading.Event()
-    writers = [Writer(i, servers, stop) for i in range(4)]
+
+    def end_a_server():
+        number = chance.randrange(len(servers))
+        kill(servers[number])
+        servers[number] = start(number)
+
+    def freeze():
+        redis.freeze()
+        time.sleep(chance.uniform(0.1, 1.5))  # On purpose: it is frozen for so long.
+        redis.thaw()
+
+    def close_a_way(how):
+        road = chance.choice(ways)
+        how(road)
+        time.sleep(chance.uniform(0.1, 1.5))  # On purpose: it is closed for so long.
+        road.mend()
+
+    faults = [
+        end_a_server,
+        lambda: close_a_way(Way.cut),
+        lambda: close_a_way(Way.hold),
+        freeze,
+        redis.restart,
+        lambda: redis.command("CLIENT", "KILL", "TYPE", "pubsub"),
+        lambda: redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"),
+    ]
+
     try:
-        for writer in writers:
-            writer.start()
-
-        def end_a_server():
-            number = chance.randrange(len(servers))
-            kill(servers[number])
-            servers[number] = start(number)
-
-        def freeze():
-            redis.freeze()
-            time.sleep(chance.uniform(0.1, 1.5))  # On purpose: it is frozen for so long.
-            redis.thaw()
-
-        def close_a_way(how):
-            road = chance.choice(ways)
-            how(road)
-            time.sleep(chance.uniform(0.1, 1.5))  # On purpose: it is closed for so long.
-            road.mend()
-
-        faults = [
-            end_a_server,
-            lambda: close_a_way(Way.cut),
-            lambda: close_a_way(Way.hold),
-            freeze,
-            redis.restart,
-            lambda: redis.command("CLIENT", "KILL", "TYPE", "pubsub"),
-            lambda: redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"),
-        ]
-        for _ in range(10):
-            before = [len(writer.acked) for writer in writers]
-            fault = chance.randrange(len(faults))
-            faults[fault]()
-            print("fault", fault, before)
-            wait_until(lambda: all(ready(server) for server in servers))
-            wait_until(lambda: all(writer.problem or len(writer.acked) > then + 3 for writer, then in zip(writers, before)))
-            assert not any(writer.problem for writer in writers), [writer.problem for writer in writers]
+        with writing(servers, 4) as writers:
+            for _ in range(10):
+                before = [len(writer.acked) for writer in writers]
+                fault = chance.randrange(len(faults))
+                faults[fault]()
+                print("fault", fault, before)
+                wait_until(lambda: all(ready(server) for server in servers))
+                wait_until(lambda: all(writer.problem or len(writer.acked) > then + 3 for writer, then in zip(writers, before)))
+                assert not any(writer.problem for writer in writers), [writer.problem for writer in writers]
+        assert [writer.problem for writer in writers] == [None] * 4
+        histories = [history_at(talk, server) for server in servers]
     finally:
-        stop.set()
-        for writer in writers:
-            writer.join(LIMIT_S)
-        problems = [writer.problem for writer in writers if writer.problem]
-        histories = [] if problems else [history_at(talk, server) for server in servers]
         redis.end()
         for way in ways:
             way.end()
-    assert not problems
     for history in histories:
         assert history == histories[0]
     places = {text: (epoch, seq) for epoch, seq, text in histories[0]}

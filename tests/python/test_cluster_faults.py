@@ -8,12 +8,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.request
 
 import pytest
-from cluster_support import Redis, Way, Writer, history_at, ready, token
+from cluster_support import Redis, Way, history_at, ready, token, writing
 from support import LIMIT_S, kill, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
@@ -270,11 +269,7 @@ def test_servers_are_restarted_one_after_the_other(start_chatd, talk, redis, tmp
         return start_chatd("--cluster", redis.url, "--users", users, "--history-messages", "off", "--drain-timeout-ms", 200)
 
     servers = [start() for _ in range(3)]
-    stop = threading.Event()
-    writers = [Writer(i, servers, stop) for i in range(3)]
-    try:
-        for writer in writers:
-            writer.start()
+    with writing(servers, 3) as writers:
         for number, server in enumerate(servers):
             before = [len(writer.acked) for writer in writers]
             if gently:
@@ -285,10 +280,6 @@ def test_servers_are_restarted_one_after_the_other(start_chatd, talk, redis, tmp
             servers[number] = start()
             wait_until(lambda: all(ready(one) for one in servers))
             wait_until(lambda: all(writer.problem or len(writer.acked) > then + 3 for writer, then in zip(writers, before)))
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join(LIMIT_S)
     assert [writer.problem for writer in writers] == [None] * 3
     history = history_at(talk, servers[0])
     places = {text: (epoch, seq) for epoch, seq, text in history}

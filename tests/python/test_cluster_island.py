@@ -1,11 +1,10 @@
 """The policy `island`: a server whose Redis is gone numbers messages itself, and adds them to the shared rooms later."""
 
 import json
-import threading
 
 import pychat
 import pytest
-from cluster_support import Redis, RedisCluster, Writer, history_at, partition_of, ready, token
+from cluster_support import Redis, RedisCluster, history_at, partition_of, ready, token, writing
 from http_support import EventStream, Http, problem
 from support import LIMIT_S, kill, wait_until
 from test_cluster_faults import metric
@@ -53,6 +52,16 @@ def once_in_order(history, acked):
     assert len({epoch for epoch, _, _ in history}) == 1
     numbers = [seq for _, seq, _ in history]
     assert numbers == sorted(set(numbers))
+
+
+def near_and_far(start, redis, way, talk, tmp_path):
+    """A server with eve, and one with the user ann that can be cut off by its way."""
+    users = tmp_path / "users"
+    users.write_text(f"{token(1)} ann\n")
+    road = way()
+    near, far = start(redis.url, "--users", users), start(road.url, "--users", users)
+    eve, ann = talk(near), talk(far, token=token(1))
+    return road, near, far, eve, ann
 
 
 def say_all(talker, texts):
@@ -168,11 +177,7 @@ def test_redis_is_lost_again_while_the_messages_are_added(start, redis, way, tal
 
 
 def test_edits_and_replies_refer_to_the_same_messages_afterwards(start, redis, way, talk, tmp_path):
-    users = tmp_path / "users"
-    users.write_text(f"{token(1)} ann\n")
-    road = way()
-    near, far = start(redis.url, "--users", users), start(road.url, "--users", users)
-    eve, ann = talk(near), talk(far, token=token(1))
+    road, near, far, eve, ann = near_and_far(start, redis, way, talk, tmp_path)
     base = ann.say("base")["seq"]
     eve.heard("base")
     road.cut()
@@ -198,11 +203,7 @@ def test_edits_and_replies_refer_to_the_same_messages_afterwards(start, redis, w
 
 
 def test_what_is_deleted_while_the_messages_are_added_is_the_message_that_was_meant(start, redis, way, talk, tmp_path):
-    users = tmp_path / "users"
-    users.write_text(f"{token(1)} ann\n")
-    road = way()
-    near, far = start(redis.url, "--users", users), start(road.url, "--users", users)
-    eve, ann = talk(near), talk(far, token=token(1))
+    road, near, far, eve, ann = near_and_far(start, redis, way, talk, tmp_path)
     ann.say("base")
     eve.heard("base")
     road.cut()
@@ -436,11 +437,7 @@ def test_writers_at_islands_lose_nothing_and_double_nothing(start, redis, way, t
     roads = [way() for _ in range(3)]
     # Not more than a history holds.
     servers = [start(road.url, "--users", users, "--history-messages", "off", rate=20) for road in roads]
-    stop = threading.Event()
-    writers = [Writer(i, servers, stop) for i in range(3)]
-    try:
-        for writer in writers:
-            writer.start()
+    with writing(servers, 3) as writers:
         for lost in ([roads[0]], [], [roads[1], roads[2]]):
             before = [len(writer.acked) for writer in writers]
             for road in lost:
@@ -454,10 +451,6 @@ def test_writers_at_islands_lose_nothing_and_double_nothing(start, redis, way, t
             for road in lost:
                 road.mend()
             wait_for_the_end(*servers)
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join(LIMIT_S)
     assert [writer.problem for writer in writers] == [None] * 3
     history = history_at(talk, servers[0])
     assert all(history_at(talk, server) == history for server in servers[1:])

@@ -6,7 +6,7 @@ import signal
 import threading
 
 import pytest
-from cluster_support import Redis, RedisCluster, Writer, free_port, history_at, ready, token
+from cluster_support import Redis, RedisCluster, free_port, history_at, ready, token, writing
 from support import LIMIT_S, SOURCE_DIR, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
@@ -132,13 +132,9 @@ def test_a_slot_moves_while_messages_flow(start, talk, cluster, tmp_path):
     users = tmp_path / "users"
     users.write_text("".join(f"{token(i)} user-{i}\n" for i in range(3)))
     servers = [start("--users", users, "--history-messages", "off") for _ in range(3)]
-    stop = threading.Event()
-    writers = [Writer(i, servers, stop) for i in range(3)]
     listeners = [talk(server) for server in servers]
     slot = cluster.slot_of("dev")
-    try:
-        for writer in writers:
-            writer.start()
+    with writing(servers, 3) as writers:
         wait_until(lambda: all(len(writer.acked) > 5 for writer in writers))
         for _ in range(3):
             source = cluster.primary_of("dev")
@@ -148,10 +144,6 @@ def test_a_slot_moves_while_messages_flow(start, talk, cluster, tmp_path):
             wait_until(lambda: all(writer.problem or len(writer.acked) > then + 10 for writer, then in zip(writers, before)))
             assert not any(writer.problem for writer in writers), [writer.problem for writer in writers]
             wait_until(lambda target=target: cluster.primary_of("dev") is target)
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join(LIMIT_S)
     histories = [history_at(talk, server) for server in servers]
     assert all(history == histories[0] for history in histories)
     texts = [text for _, _, text in histories[0]]
@@ -299,11 +291,7 @@ def test_nothing_acknowledged_is_lost_when_primaries_fail(start, talk, cluster, 
     users = tmp_path / "users"
     users.write_text("".join(f"{token(i)} user-{i}\n" for i in range(3)))
     servers = [start("--users", users, "--history-messages", "off") for _ in range(3)]
-    stop = threading.Event()
-    writers = [Writer(i, servers, stop) for i in range(3)]
-    try:
-        for writer in writers:
-            writer.start()
+    with writing(servers, 3) as writers:
         for _ in range(2):
             before = [len(writer.acked) for writer in writers]
             failed = cluster.primary_of("dev")
@@ -313,10 +301,6 @@ def test_nothing_acknowledged_is_lost_when_primaries_fail(start, talk, cluster, 
             assert not any(writer.problem for writer in writers), [writer.problem for writer in writers]
             failed.start()
             wait_until(cluster.is_well)
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join(LIMIT_S)
     histories = [history_at(talk, server) for server in servers]
     assert all(history == histories[0] for history in histories)
     places = {text: (epoch, seq) for epoch, seq, text in histories[0]}
